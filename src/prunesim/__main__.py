@@ -1,0 +1,7 @@
+"""``python -m prunesim``."""
+
+import sys
+
+from prunesim.cli import main
+
+sys.exit(main())
