@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from prunesim.errors import PrunesimError
 from prunesim.files import atomic_path
@@ -13,7 +13,7 @@ from prunesim.files import atomic_path
 def save_array(path, array):
     """Write one array as ``.npy`` atomically (C order, no pickle)."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:
-        np.save(file, np.ascontiguousarray(array), allow_pickle=False)
+        np.save(file, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def load_array(path, mmap=False):
@@ -52,11 +52,8 @@ def save_tensors(path, tensors, metadata):
     """
     header = {"prunesim": json.dumps(metadata, sort_keys=True)}
     with atomic_path(path) as temporary:
-        # safetensors reports a full disk as its own error; the plain OSError names the cause.
-        try:
-            save_file({name: np.ascontiguousarray(array) for name, array in tensors.items()}, temporary, header)
-        except SafetensorError as error:
-            raise PrunesimError(f"{path} could not be written: {error}.") from error
+        data = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, header)
+        temporary.write_bytes(data)
 
 
 def load_tensors(path):

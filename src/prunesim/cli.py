@@ -12,7 +12,19 @@ import sys
 from prunesim.errors import PrunesimError
 
 VERBS = {
+    "fetch": "convert a data set to arrays",
+    "train": "train a dense network, or retrain a pruned one",
+    "rewind": "make the rewind point of a dense network",
+    "prune": "choose the weights that a round removes",
+    "dump": "dump the activations of a network",
+    "similarity": "compare networks of a study",
+    "table": "put together a table of a study",
+    "claims": "hold the claims of the paper against a study",
+    "figure": "draw a figure of a study",
     "compare": "compare two activation files with each other",
+    "layers": "list the layers of a network",
+    "verify": "check the artifacts of a study",
+    "config-docs": "print the description of the config as Markdown",
 }
 
 

@@ -1,0 +1,10 @@
+# The entry: `snakemake --cores 2` makes the study of config.yaml. The workflow itself is in workflow/.
+include: "workflow/Snakefile"
+
+
+# An included file's first rule is not a default target; this is.
+rule default:
+    localrule: True
+    default_target: True
+    input:
+        rules.all.input,

@@ -1,0 +1,40 @@
+"""The columns of the tables, in their order."""
+
+NETWORKS = (
+    "replicate",
+    "method",
+    "round",
+    "density",
+    "prunable_weights",
+    "remaining_weights",
+    "parameters",
+    "nonzero_parameters",
+    "macs",
+    "train_loss",
+    "test_loss",
+    "test_accuracy",
+    "epochs",
+    "seconds",
+)
+LAYERS = ("replicate", "method", "round", "layer", "weights", "remaining_weights", "density")
+SIMILARITY = (
+    "family",
+    "measure",
+    "value",
+    "ci_low",
+    "ci_high",
+    "null",
+    "n_images",
+    "n_samples",
+    "rank_a",
+    "rank_b",
+    "replicate_a",
+    "method_a",
+    "round_a",
+    "layer_a",
+    "replicate_b",
+    "method_b",
+    "round_b",
+    "layer_b",
+    "note",
+)

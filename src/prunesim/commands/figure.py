@@ -1,0 +1,28 @@
+"""``prunesim figure``: draw one figure from the tables of a study."""
+
+import importlib
+
+from prunesim.figures import style
+from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.data import parse_settings, read_table
+
+
+def add_arguments(parser):
+    """Declare the arguments."""
+    parser.add_argument("name", choices=list(FIGURES), metavar="NAME", help=f"one of {', '.join(FIGURES)}")
+    parser.add_argument("--tables", required=True, metavar="DIR", help="folder of networks.csv, similarity.csv, ...")
+    parser.add_argument(
+        "--settings", required=True, metavar="JSON", help="the section figures of the config that this figure uses"
+    )
+    parser.add_argument("--svg", required=True, metavar="FILE", help="SVG file to write")
+    parser.add_argument("--png", required=True, metavar="FILE", help="PNG file to write")
+
+
+def run(arguments):
+    """Draw the figure and write both files."""
+    entry = FIGURES[arguments.name]
+    settings = parse_settings(arguments.settings, entry["settings"])
+    tables = {name: read_table(arguments.tables, name) for name in entry["tables"]}
+    # By name, so that a figure does not depend on the modules of the others.
+    draw = importlib.import_module(entry["module"]).draw
+    style.render(draw, tables, settings, arguments.svg, arguments.png, title=arguments.name)

@@ -1,0 +1,44 @@
+"""Choose the weights that a round removes."""
+
+import json
+
+import numpy as np
+
+from prunesim.arrays import load_tensors, save_tensors
+from prunesim.pruning import check_mask, layer_of, prune, select_tensors
+from prunesim.seeds import derive_seed
+
+
+def add_arguments(parser):
+    parser.add_argument(
+        "--settings", required=True, type=json.loads, help="JSON: seed, criterion, fraction, scope, types, exclude"
+    )
+    parser.add_argument("--weights", required=True, help="weights of the round before")
+    parser.add_argument("--mask", help="mask of the round before; none for the first round")
+    parser.add_argument("--replicate", required=True, type=int)
+    parser.add_argument("--round", required=True, type=int)
+    parser.add_argument("--output", required=True, help="the mask to write, .safetensors")
+
+
+def run(arguments):
+    settings = arguments.settings
+    weights, metadata = load_tensors(arguments.weights)
+    if arguments.mask:
+        mask, _ = load_tensors(arguments.mask)
+        check_mask(mask, weights, arguments.mask)
+    else:
+        names = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
+        mask = {name: np.ones(weights[name].shape, np.uint8) for name in names}
+    new_mask = prune(
+        weights,
+        mask,
+        fraction=settings["fraction"],
+        scope=settings["scope"],
+        criterion=settings["criterion"],
+        seed=derive_seed(settings["seed"], "prune", arguments.replicate, arguments.round),
+    )
+    for name, kept in new_mask.items():
+        print(f"{layer_of(name)}: {kept.sum()} of {kept.size} weights remain")
+        if not kept.any():
+            print(f"warning: nothing is left of {layer_of(name)}; its outputs no longer depend on the image")
+    save_tensors(arguments.output, new_mask, {"settings": settings})

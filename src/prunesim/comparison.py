@@ -1,0 +1,87 @@
+"""Which networks and layers are compared with which, and the rows that come of it."""
+
+from pathlib import Path
+
+from prunesim import paths
+from prunesim.arrays import load_array
+from prunesim.columns import SIMILARITY
+from prunesim.errors import PrunesimError
+from prunesim.seeds import derive_seed
+from prunesim.similarity import compare_pairs
+
+
+def compare_rounds(activations, replicate, method, round_, layer, settings):
+    """Compare a network with all earlier rounds of its chain at one layer.
+
+    Parameters
+    ----------
+    activations : path-like
+        ``results/<study>/activations``.
+    replicate, round_ : int
+    method, layer : str
+    settings : dict
+        ``seed`` and the ``comparison`` section of the config.
+
+    Returns
+    -------
+    list of dict
+        Rows with the keys `SIMILARITY`; the earlier network is the first of each pair.
+    """
+    members = [
+        (folder, _identity(replicate, name, k, layer)) for name, k, folder in paths.chain(replicate, method, round_)
+    ]
+    pairs = [(earlier, round_) for earlier in range(round_)]
+    return _compare("rounds", activations, members, pairs, settings)
+
+
+def compare_layers(activations, replicate, method, round_, layers, settings):
+    """Compare every layer of the dense network with every layer of a round.
+
+    Layers of different size meet in their spatial means: samples are images, neurons are channels.
+    """
+    dense = [(paths.network(replicate, "dense", 0), _identity(replicate, "dense", 0, layer)) for layer in layers]
+    pruned = [(paths.network(replicate, method, round_), _identity(replicate, method, round_, x)) for x in layers]
+    pairs = [(i, len(layers) + j) for i in range(len(layers)) for j in range(len(layers))]
+    return _compare("layers", activations, [*dense, *pruned], pairs, settings, pooled=True)
+
+
+def compare_replicates(activations, replicate, method, round_, layer, settings):
+    """Compare a network with its counterparts of all earlier replicates at one layer."""
+    members = [(paths.network(r, method, round_), _identity(r, method, round_, layer)) for r in range(replicate + 1)]
+    pairs = [(earlier, replicate) for earlier in range(replicate)]
+    return _compare("replicates", activations, members, pairs, settings)
+
+
+def _identity(replicate, method, round_, layer):
+    return {"replicate": replicate, "method": method, "round": round_, "layer": layer}
+
+
+def _compare(family, activations, members, pairs, settings, pooled=False):
+    matrices, images = [], None
+    for folder, identity in members:
+        base = Path(activations) / folder
+        summary = load_array(base / f"{identity['layer']}.pooled.npy", mmap=True)
+        matrix = summary if pooled else load_array(base / f"{identity['layer']}.npy", mmap=True)
+        images = len(summary) if images is None else images
+        if len(summary) != images or len(matrix) % images or matrix.shape[0] != (matrices or [matrix])[0].shape[0]:
+            raise PrunesimError(
+                f"{base}: layer {identity['layer']!r} has {len(matrix)} samples of {len(summary)} images, which do not "
+                f"fit those of {Path(activations) / members[0][0]}; delete both folders and run again."
+            )
+        matrices.append(matrix)
+    results = compare_pairs(
+        matrices,
+        pairs,
+        settings["measures"],
+        rows_per_image=len(matrices[0]) // images,
+        blocks=settings["blocks"],
+        draws=settings["null_draws"],
+        seed=derive_seed(settings["seed"], "null"),
+    )
+    rows = []
+    for result in results:
+        row = {"family": family, **{key: result[key] for key in SIMILARITY if key in result}}
+        for side in "ab":
+            row |= {f"{key}_{side}": value for key, value in members[result[side]][1].items()}
+        rows.append(row)
+    return rows

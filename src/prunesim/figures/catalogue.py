@@ -1,0 +1,50 @@
+"""The figures of a study as plain data: standard library only, so that a workflow can read it at no cost.
+
+Each figure is one module with a function ``draw(tables, settings)``. Modules are named here, not imported: a figure
+is drawn again when its own module changes, not when another one does.
+"""
+
+FIGURES = {
+    "accuracy": {
+        "module": "prunesim.figures.accuracy",
+        "tables": ["networks"],
+        "settings": ["context", "dpi"],
+        "category": "Accuracy",
+        "labels": {"figure": "accuracy against remaining weights"},
+    },
+    "similarity": {
+        "module": "prunesim.figures.similarity",
+        "tables": ["similarity", "networks"],
+        "settings": ["measure", "context", "palette", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "dense network against each round, by layer"},
+    },
+    "rounds": {
+        "module": "prunesim.figures.rounds",
+        "tables": ["similarity"],
+        "settings": ["measure", "context", "palette", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "dense network against each round, layer by round"},
+    },
+    "round_pairs": {
+        "module": "prunesim.figures.round_pairs",
+        "tables": ["similarity"],
+        "settings": ["measure", "context", "palette", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "all pairs of rounds, by layer"},
+    },
+    "layers": {
+        "module": "prunesim.figures.layers",
+        "tables": ["similarity"],
+        "settings": ["measure", "context", "palette", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "dense network against the last round, layer by layer"},
+    },
+    "density": {
+        "module": "prunesim.figures.density",
+        "tables": ["layers"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Pruning",
+        "labels": {"figure": "remaining weights by layer and round"},
+    },
+}

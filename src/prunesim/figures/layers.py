@@ -1,0 +1,39 @@
+"""Heat map of each layer of the dense network against each layer of the last round."""
+
+from prunesim.figures import heatmaps, style
+from prunesim.figures.data import reason, select
+
+
+def draw(tables, settings):
+    """Return the figure: one panel a method, layers of the dense network down, of the last round across.
+
+    Parameters
+    ----------
+    tables : dict
+        ``similarity``.
+    settings : dict
+        ``measure``, ``palette``, ``layers``.
+    """
+    measure, layers = settings["measure"], settings["layers"]
+    rows = select(tables["similarity"], "layers", measure)
+    rows = rows[rows["layer_a"].isin(layers) & rows["layer_b"].isin(layers)]
+    if rows["value"].isna().all():
+        return style.placeholder(f"No value of {measure} to draw: {reason(rows) or 'no layers have been compared'}.")
+    methods = sorted(set(rows["method_b"]))
+    means = rows.groupby(["method_b", "layer_a", "layer_b"])["value"].mean()
+    ends = heatmaps.limits(means)
+    side = max(2.3, 0.2 * len(layers))
+    figure, axes = style.new_figure(
+        1.2 + len(methods) * side, side + 0.3 + style.layer_height(layers, side), 1, len(methods), "compressed", sharey=True
+    )
+    for axis, method in zip(axes.flat, methods, strict=True):
+        matrix = means[method].unstack().reindex(index=layers, columns=layers)
+        heatmaps.draw_matrix(axis, matrix, settings["palette"], ends, annotate=len(layers) <= 8)
+        style.layer_ticks(axis, layers, side, centre=0.5)
+        axis.set_yticks([index + 0.5 for index in range(len(layers))], layers, rotation=0)
+        last = style.rounded(rows.loc[rows["method_b"] == method, "round_b"])[-1]
+        axis.set_xlabel(f"Layer after round {last}" if len(methods) == 1 else f"Layer after round {last} of {method}")
+        axis.set_aspect("equal")
+    axes[0, 0].set_ylabel("Layer of the dense network")
+    heatmaps.colour_bar(figure, axes, style.measure_label(measure))
+    return figure

@@ -1,0 +1,123 @@
+"""Lines along the layers, one a round: what the similarity and the density figure share."""
+
+import numpy as np
+
+from prunesim.figures import style
+
+MOST_NAMED = 12  # rounds in a legend
+MOST_BANDS = 3  # more bands than these hide each other
+
+
+def new_panels(count, layers, labels):
+    """Return a figure with one panel a method, as wide as its layers need and with room for a legend below.
+
+    Parameters
+    ----------
+    count : int
+        Panels.
+    layers : list of str
+    labels : list of str
+        What the legend will hold.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of matplotlib.axes.Axes
+        The panels, with the layers as ticks.
+    """
+    rows, columns = style.grid_shape(count, 3)
+    width = style.layer_width(layers, 2.8 if columns == 1 else 2.1)
+    legend = 0.16 * (1 + np.ceil(len(labels) / _legend_columns(labels, columns * width + 0.7)))
+    height = rows * (2.0 + style.layer_height(layers, width)) + 0.25 + legend
+    figure, grid = style.new_figure(columns * width + 0.7, height, rows, columns, sharey=True)
+    for index, axis in enumerate(grid.flat):
+        if index >= count:
+            axis.set_axis_off()
+            continue
+        axis.set_xlim(-0.3, len(layers) - 0.7)
+        style.layer_ticks(axis, layers, width)
+        style.faint_grid(axis)
+        if index + columns >= count:
+            axis.set_xlabel("Layer, from input to output")
+    return figure, list(grid.flat[:count])
+
+
+def draw_rounds(axis, summary, colours, layers):
+    """Draw one line a round, with the interval as a band where it can be read: for few rounds, or the first and last.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    summary : pandas.DataFrame
+        From `prunesim.figures.data.summarise`, indexed by round and layer.
+    colours : dict of int to tuple
+        The colour of each round.
+    layers : list of str
+        In the order of the axis. A layer without a value leaves a gap.
+
+    Returns
+    -------
+    dict of int to matplotlib.lines.Line2D
+        Of the rounds that have a value.
+    """
+    places = np.arange(len(layers))
+    present = set(summary.index.get_level_values(0))
+    lines = {}
+    for index, (round_, colour) in enumerate(colours.items()):
+        if round_ not in present:
+            continue
+        values = summary.loc[round_].reindex(layers)
+        if len(colours) <= MOST_BANDS or round_ in (min(colours), max(colours)):
+            axis.fill_between(places, values["low"], values["high"], color=colour, alpha=0.2, linewidth=0)
+        (lines[round_],) = axis.plot(
+            places,
+            values["mean"],
+            color=colour,
+            marker=style.MARKERS[index % len(style.MARKERS)],
+            markeredgecolor="white",
+            markeredgewidth=0.3 * style.scale(),
+            zorder=3,
+        )
+    return lines
+
+
+def named(rounds):
+    """Return the rounds that a legend names: all, or at most `MOST_NAMED` evenly spaced ones with both ends."""
+    if len(rounds) <= MOST_NAMED:
+        return rounds
+    return [rounds[index] for index in np.unique(np.linspace(0, len(rounds) - 1, MOST_NAMED).round().astype(int))]
+
+
+def add_legend(figure, entries, title):
+    """Write one legend below the panels.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+    entries : list of (artist, str)
+    title : str
+    """
+    handles, labels = zip(*entries, strict=True)
+    figure.legend(
+        handles,
+        labels,
+        title=title,
+        loc="outside lower center",
+        ncols=_legend_columns(labels, figure.get_figwidth() / style.scale()),
+        frameon=False,
+        fontsize="small",
+        title_fontsize="small",
+        handlelength=1.6,
+        handletextpad=0.5,
+        columnspacing=1.0,
+        borderpad=0.1,
+        borderaxespad=0.3,
+    )
+
+
+def _legend_columns(labels, width):
+    """Return how many columns fit: as wide as the median label, since only the last column holds long ones."""
+    typical = sorted(len(label) for label in labels)[len(labels) // 2]
+    columns = max(1, int(width // (0.4 + 0.055 * typical)))
+    rows = -(-len(labels) // columns)
+    return -(-len(labels) // rows)

@@ -1,0 +1,45 @@
+"""Reading a data set that has been converted to arrays."""
+
+from pathlib import Path
+
+from prunesim.arrays import load_array
+from prunesim.errors import PrunesimError
+from prunesim.files import read_json
+
+
+def load_images(folder, split):
+    """Return the images and labels of one split.
+
+    Parameters
+    ----------
+    folder : path-like
+        ``results/datasets/<dataset>``.
+    split : str
+        ``train`` or ``test``.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8, N x H x W x C, mapped read-only from the file.
+    labels : numpy.ndarray
+        int64, N.
+    """
+    folder = Path(folder)
+    images = load_array(folder / f"{split}_images.npy", mmap=True)
+    labels = load_array(folder / f"{split}_labels.npy")
+    if images.ndim != 4 or images.dtype != "uint8":
+        raise PrunesimError(
+            f"{folder / f'{split}_images.npy'} must hold uint8 images N x H x W x C, not "
+            f"{images.dtype} of shape {images.shape}; delete it and run again."
+        )
+    if labels.shape != images.shape[:1]:
+        raise PrunesimError(
+            f"{folder}: {len(images)} {split} images do not fit labels of shape {labels.shape}; "
+            "delete the folder and run again."
+        )
+    return images, labels
+
+
+def load_description(folder):
+    """Return the content of ``dataset.json``."""
+    return read_json(Path(folder) / "dataset.json")

@@ -1,0 +1,184 @@
+"""Measures that are functions of the co-moments of a pair.
+
+Each takes a `Pair`, stacked (whole sample first, then one block of images left out at a time), and returns
+one number a stack entry. Notation: S_xx, S_yy, S_xy are the centred co-moments, rho the canonical
+correlations, k the ranks.
+"""
+
+import numpy as np
+
+from prunesim.similarity.statistics import RANK_TOLERANCE
+
+
+def canonical_correlations(pair):
+    """Return all canonical correlations, (stack, min(p, q)), largest first (Hotelling 1936).
+
+    Entries beyond min(rank_a, rank_b) are 0.
+    """
+    return pair.canonical[1]
+
+
+def cca_mean(pair):
+    """Mean canonical correlation, sum(rho) / min(k_x, k_y) (Raghu et al. 2017, Morcos et al. 2018)."""
+    return canonical_correlations(pair).sum(axis=1) / pair.smaller_rank
+
+
+def cca_mean_98(pair, share=0.98):
+    """Mean of the leading canonical correlations that make 98 % of their sum (google/svcca's ``mean``)."""
+    rho = canonical_correlations(pair)
+    count = leading_count(rho, share)
+    kept = np.arange(rho.shape[1]) < count[:, None]
+    return (rho * kept).sum(axis=1) / count
+
+
+def leading_count(rho, share):
+    """Return how many leading correlations make `share` of their sum, (stack,)."""
+    cumulative = np.cumsum(rho, axis=1)
+    count = (cumulative < share * cumulative[:, -1:] * (1 - 1e-13)).sum(axis=1) + 1
+    return np.minimum(count, rho.shape[1])
+
+
+def svcca(pair, variance=0.99):
+    """Mean canonical correlation after PCA to `variance` of each network (Raghu et al. 2017).
+
+    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix.
+    """
+    first = pair.first.principal_whitening(variance)
+    second = pair.second.principal_whitening(variance)
+    rho = np.linalg.svd(first.transpose(0, 2, 1) @ pair.comoment @ second, compute_uv=False)
+    smaller = np.minimum(pair.first.principal_count(variance), pair.second.principal_count(variance))
+    return np.clip(rho, 0, 1).sum(axis=1) / smaller
+
+
+def pwcca(pair, weights="first"):
+    """Projection-weighted CCA (Morcos et al. 2018): sum(alpha * rho) / sum(alpha).
+
+    alpha_i is the sum over neurons of |<h_i, x_j>|, h_i the canonical variates of unit norm.
+
+    Parameters
+    ----------
+    pair : Pair
+    weights : {"first", "second", "mean"}
+        Whose neurons weigh; "mean" averages the two values.
+    """
+    left, rho, right = pair.canonical
+    kept = np.arange(rho.shape[1]) < pair.smaller_rank[:, None]
+    values = []
+    if weights in ("first", "mean"):
+        values.append(_weighted(rho, kept, left.transpose(0, 2, 1) @ pair.first.loading))
+    if weights in ("second", "mean"):
+        values.append(_weighted(rho, kept, right @ pair.second.loading))
+    return sum(values) / len(values)
+
+
+def _weighted(rho, kept, projections):
+    alpha = np.abs(projections).sum(axis=2) * kept
+    return (alpha * rho).sum(axis=1) / alpha.sum(axis=1)
+
+
+def cka_linear(pair):
+    """Linear CKA (Kornblith et al. 2019): |S_xy|_F^2 / (|S_xx|_F |S_yy|_F)."""
+    first, second = (_squares(network.comoment) for network in (pair.first, pair.second))
+    return _squares(pair.comoment) / np.sqrt(first * second)
+
+
+def cka_linear_debiased(pair):
+    """Linear CKA from the unbiased HSIC (Song et al. 2012, eq. 5; Kornblith et al. 2019). May be below 0."""
+    first = _unbiased_hsic(pair.first.gram, pair.first.width, pair.first.width)
+    second = _unbiased_hsic(pair.second.gram, pair.second.width, pair.second.width)
+    cross = _unbiased_hsic(pair.gram, pair.first.width, pair.second.width)
+    return cross / np.sqrt(first * second)
+
+
+def _unbiased_hsic(gram, p, q):
+    """Return n (n - 3) HSIC_1 of two linear kernels, (stack,), from Grams of features with row norms.
+
+    HSIC_1 does not change when the samples are shifted, so that the shifted moments serve as they are.
+    """
+    n = gram[:, -1, -1]
+    cross = gram[:, :p, :q]
+    sum_x, sum_y = gram[:, :p, -1], gram[:, -1, :q]
+    norm_x, norm_y = gram[:, p, -1], gram[:, -1, q]
+    norms = gram[:, p, q]
+    both = _squares(cross) - norms
+    ones_x = _squares(sum_x) - norm_x
+    ones_y = _squares(sum_y) - norm_y
+    chain = (
+        np.einsum("bi,bij,bj->b", sum_x, cross, sum_y)
+        - np.einsum("bi,bi->b", sum_x, gram[:, :p, q])
+        - np.einsum("bi,bi->b", sum_y, gram[:, p, :q])
+        + norms
+    )
+    return both + ones_x * ones_y / ((n - 1) * (n - 2)) - 2 / (n - 2) * chain
+
+
+def nbs(pair):
+    """Normalised Bures similarity (Tang et al. 2020): |S_xy|_* / (|X|_F |Y|_F), X and Y centred."""
+    values = np.linalg.svd(pair.comoment, compute_uv=False)
+    return values.sum(axis=1) / np.sqrt(pair.first.total * pair.second.total)
+
+
+def procrustes_distance(pair):
+    """Squared orthogonal Procrustes distance of the centred matrices at unit norm, 2 - 2 nbs (Ding et al. 2021)."""
+    return 2 - 2 * nbs(pair)
+
+
+def linear_r2(pair):
+    """Share of the first network's variance that a linear map of the second explains (Kornblith et al. 2019)."""
+    return _squares(pair.comoment @ pair.second.whitening) / pair.first.total
+
+
+def subspace_match(pair, epsilon=0.5):
+    """Maximum match of neuron subspaces (Wang et al. 2018): (|I| + |J|) / (p + q), dead neurons counted below.
+
+    I and J are the largest sets of neurons of the two networks of which each lies within a relative
+    distance `epsilon` of the span of the other set. Activations are not centred.
+    """
+    return subspace_match_curve(pair, [epsilon])[:, 0]
+
+
+def subspace_match_curve(pair, epsilons):
+    """Return the maximum match for each epsilon, (stack, len(epsilons))."""
+    rows = []
+    for xx, yy, xy in zip(pair.first.raw_gram, pair.second.raw_gram, pair.raw_gram, strict=True):
+        rows.append([_maximum_match(xx, yy, xy, epsilon) for epsilon in epsilons])
+    return np.array(rows)
+
+
+def _maximum_match(xx, yy, xy, epsilon):
+    first, unit_x = _unit_gram(xx)
+    second, unit_y = _unit_gram(yy)
+    scale_x, scale_y = (np.sqrt(np.diag(gram)) for gram in (xx, yy))
+    cross = np.zeros_like(xy)
+    both = np.ix_(first, second)
+    cross[both] = xy[both] / scale_x[first][:, None] / scale_y[second]
+    while len(first) and len(second):
+        near_x = first[_residual(cross[np.ix_(first, second)], unit_y[np.ix_(second, second)]) <= epsilon]
+        if not len(near_x):
+            return 0.0
+        near_y = second[_residual(cross[np.ix_(near_x, second)].T, unit_x[np.ix_(near_x, near_x)]) <= epsilon]
+        if len(near_x) == len(first) and len(near_y) == len(second):
+            return (len(first) + len(second)) / (len(xx) + len(yy))
+        first, second = near_x, near_y
+    return 0.0
+
+
+def _unit_gram(gram):
+    norm = np.sqrt(np.diag(gram))
+    live = np.flatnonzero(norm > 0)
+    unit = np.zeros_like(gram)
+    grid = np.ix_(live, live)
+    unit[grid] = gram[grid] / norm[live][:, None] / norm[live]
+    return live, unit
+
+
+def _residual(cross, gram):
+    """Return the distance of unit vectors from a span, given their products with the unit vectors that span it."""
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > RANK_TOLERANCE * values[-1]
+    projected = (cross @ vectors[:, kept]) ** 2 / values[kept]
+    return np.sqrt(np.clip(1 - projected.sum(axis=1), 0, None))
+
+
+def _squares(values):
+    return (values**2).reshape(len(values), -1).sum(axis=1)

@@ -1,0 +1,183 @@
+"""What the measures are functions of: centred co-moments of one network and of a pair, in stacks.
+
+Every array has a leading axis: entry 0 is the whole sample, the entries after it leave one block of
+images out each. Measures work on the whole stack at once.
+"""
+
+from functools import cached_property
+
+import numpy as np
+
+from prunesim.similarity.moments import shift_map
+
+# Directions whose standard deviation is below 1e-6 of the largest, after each neuron was scaled to unit
+# variance, are rounding noise in a matrix that went through a product (squared: 1e-12).
+RANK_TOLERANCE = 1e-12
+EPSILON = np.finfo(np.float64).eps
+
+
+def leave_out_stack(gram, leave_out=True):
+    """Return (1 + blocks, ...) from (blocks, ...): the sum, then the sums without one block each."""
+    if not leave_out:
+        return gram.sum(axis=0, keepdims=True, dtype=np.float64)
+    stack = np.empty((len(gram) + 1, *gram.shape[1:]))
+    gram.sum(axis=0, dtype=np.float64, out=stack[0])
+    np.subtract(stack[0], gram, out=stack[1:])
+    return stack
+
+
+def centred(gram, p, q):
+    """Return the centred co-moments, (stack, p, q), from Grams of features."""
+    count = gram[:, -1:, -1:]
+    return gram[:, :p, :q] - gram[:, :p, -1:] * gram[:, -1:, :q] / count
+
+
+class Network:
+    """The statistics of one network: co-moments, live neurons, whitening, rank.
+
+    Parameters
+    ----------
+    gram : numpy.ndarray
+        (stack, p + e, p + e), from `leave_out_stack`.
+    shift : numpy.ndarray
+        (p,)
+    """
+
+    def __init__(self, gram, shift):
+        self.gram = gram
+        self.shift = shift
+        self.width = len(shift)
+        self.count = gram[:, -1, -1]
+
+    @cached_property
+    def comoment(self):
+        """(stack, p, p): sum of (x - mean)(x - mean)^T."""
+        return centred(self.gram, self.width, self.width)
+
+    @cached_property
+    def live(self):
+        """(stack, p): True where a neuron varies by more than rounding."""
+        p = self.width
+        shifted = np.einsum("bii->bi", self.gram[:, :p, :p])
+        mean = self.shift + self.gram[:, -1, :p] / self.count[:, None]
+        rounding = 64 * EPSILON * shifted[:1] + self.count[:, None] * (16 * EPSILON * mean) ** 2
+        return np.einsum("bii->bi", self.comoment) > rounding
+
+    @cached_property
+    def scale(self):
+        """(stack, p): root of the sum of squares of each centred neuron, 0 for dead ones."""
+        return np.sqrt(np.where(self.live, np.einsum("bii->bi", self.comoment), 0))
+
+    @cached_property
+    def total(self):
+        """(stack,): total sum of squares, the trace of the co-moments."""
+        return (self.scale**2).sum(axis=1)
+
+    @cached_property
+    def correlation_basis(self):
+        """Eigenvalues (stack, p), largest first, 0 below the tolerance, and vectors of the correlations.
+
+        The correlation matrix, not the covariance: rank and CCA then do not depend on the units of a neuron.
+        """
+        inverse = _inverse(self.scale)
+        values, vectors = np.linalg.eigh(self.comoment * inverse[:, :, None] * inverse[:, None, :])
+        return _cut(values, vectors)
+
+    @cached_property
+    def rank(self):
+        """(stack,): number of directions above the tolerance."""
+        return (self.correlation_basis[0] > 0).sum(axis=1)
+
+    @cached_property
+    def whitening(self):
+        """(stack, p, p): W with W^T S W = identity on the kept directions, 0 in the other columns."""
+        values, vectors = self.correlation_basis
+        return _inverse(self.scale)[:, :, None] * vectors * _inverse(np.sqrt(values))[:, None, :]
+
+    @cached_property
+    def loading(self):
+        """(stack, p, p): W^T S, the covariances of the whitened directions (rows) with the neurons."""
+        values, vectors = self.correlation_basis
+        return np.sqrt(values)[:, :, None] * vectors.transpose(0, 2, 1) * self.scale[:, None, :]
+
+    @cached_property
+    def principal_basis(self):
+        """Eigenvalues (stack, p), largest first, and vectors of the co-moments (PCA, unscaled)."""
+        return _cut(*np.linalg.eigh(self.comoment * self.live[:, :, None] * self.live[:, None, :]))
+
+    def principal_count(self, variance):
+        """(stack,): the smallest number of principal directions with that share of the variance."""
+        values = self.principal_basis[0]
+        cumulative = np.cumsum(values, axis=1)
+        # The slack keeps a share that is met exactly from being missed by rounding.
+        goal = variance * cumulative[:, -1:] * (1 - 1e-13)
+        count = (cumulative < goal).sum(axis=1) + 1
+        return np.minimum(count, (values > 0).sum(axis=1))
+
+    def principal_whitening(self, variance):
+        """(stack, p, p): whitening of the leading principal directions, 0 in the other columns."""
+        values, vectors = self.principal_basis
+        kept = np.arange(self.width) < self.principal_count(variance)[:, None]
+        return vectors * (_inverse(np.sqrt(values)) * kept)[:, None, :]
+
+    @cached_property
+    def raw_gram(self):
+        """(stack, p, p): uncentred sum of x x^T."""
+        return raw(self.gram, self.shift, self.shift)
+
+
+class Pair:
+    """The statistics of an ordered pair of networks (first, second)."""
+
+    def __init__(self, first, second, gram):
+        self.first = first
+        self.second = second
+        self.gram = gram
+
+    @property
+    def count(self):
+        """(stack,): number of samples."""
+        return self.first.count
+
+    @cached_property
+    def comoment(self):
+        """(stack, p, q): sum of (x - mean)(y - mean)^T, 0 for dead neurons."""
+        cross = centred(self.gram, self.first.width, self.second.width)
+        return cross * self.first.live[:, :, None] * self.second.live[:, None, :]
+
+    @cached_property
+    def raw_gram(self):
+        """(stack, p, q): uncentred sum of x y^T."""
+        return raw(self.gram, self.first.shift, self.second.shift)
+
+    @cached_property
+    def whitened(self):
+        """(stack, p, q): cross-covariance of the whitened networks."""
+        return self.first.whitening.transpose(0, 2, 1) @ self.comoment @ self.second.whitening
+
+    @cached_property
+    def canonical(self):
+        """Left vectors (stack, p, m), correlations (stack, m), right vectors (stack, m, q); m = min(p, q)."""
+        left, values, right = np.linalg.svd(self.whitened, full_matrices=False)
+        return left, np.clip(values, 0, 1), right
+
+    @cached_property
+    def smaller_rank(self):
+        """(stack,): min of the two ranks."""
+        return np.minimum(self.first.rank, self.second.rank)
+
+
+def raw(gram, first_shift, second_shift):
+    """Return uncentred products (stack, p, q) from Grams of shifted features."""
+    norms = gram.shape[1] - len(first_shift) == 2
+    left, right = shift_map(first_shift, norms), shift_map(second_shift, norms)
+    return (left.T @ gram @ right)[:, : len(first_shift), : len(second_shift)]
+
+
+def _inverse(values):
+    return np.divide(1, values, out=np.zeros_like(values), where=values > 0)
+
+
+def _cut(values, vectors):
+    values, vectors = values[:, ::-1], vectors[:, :, ::-1]
+    return np.where(values > RANK_TOLERANCE * values[:, :1], values, 0), vectors

@@ -1,0 +1,71 @@
+"""The tables of a study, put together from what its jobs wrote."""
+
+from pathlib import Path
+
+from prunesim import paths
+from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
+from prunesim.csvfiles import read_rows
+from prunesim.files import read_json
+from prunesim.pruning import select_tensors
+
+
+def networks_table(study, plan):
+    """Return one row a network.
+
+    Parameters
+    ----------
+    study : path-like
+        ``results/<study>``.
+    plan : dict
+        ``replicates``, ``rounds``, ``methods`` (name to settings), ``layers`` and ``families``.
+
+    Returns
+    -------
+    columns : tuple of str
+    rows : list of dict
+        ``prunable_weights`` counts the weights that the method selects; for a dense network, that the first
+        method selects.
+    """
+    first = next(iter(plan["methods"].values()), None)
+    rows = []
+    for metrics in _all_metrics(study, plan):
+        pruned = [layer for layer in metrics["layers"] if layer["pruned"]]
+        if metrics["round"] == 0:
+            pruned = _selected(metrics["layers"], first)
+        weights = sum(layer["weights"] for layer in pruned)
+        remaining = sum(layer["remaining_weights"] for layer in pruned)
+        counts = {"density": remaining / weights, "prunable_weights": weights, "remaining_weights": remaining}
+        rows.append({**{key: metrics.get(key) for key in NETWORKS}, **counts})
+    return NETWORKS, rows
+
+
+def layers_table(study, plan):
+    """Return one row a network and layer with weights, pruned or not; see `networks_table`."""
+    rows = []
+    for metrics in _all_metrics(study, plan):
+        for layer in metrics["layers"]:
+            row = {key: (layer if key in layer else metrics).get(key) for key in LAYERS}
+            rows.append({**row, "density": layer["remaining_weights"] / layer["weights"]})
+    return LAYERS, rows
+
+
+def similarity_table(study, plan):
+    """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
+    files = paths.comparisons(plan["families"], plan["replicates"], plan["methods"], plan["rounds"], plan["layers"])
+    return SIMILARITY, [row for file in files for row in read_rows(Path(study) / "comparisons" / file, SIMILARITY)]
+
+
+TABLES = {"networks": networks_table, "layers": layers_table, "similarity": similarity_table}
+
+
+def _all_metrics(study, plan):
+    networks = paths.networks(plan["replicates"], plan["methods"], plan["rounds"])
+    return [read_json(Path(study) / "networks" / folder / "metrics.json") for *_, folder in networks]
+
+
+def _selected(layers, method):
+    if method is None:
+        return layers
+    kinds = {layer["layer"]: layer["kind"] for layer in layers}
+    names = set(select_tensors(kinds, method["types"], method["exclude"]))
+    return [layer for layer in layers if layer["layer"] in names]

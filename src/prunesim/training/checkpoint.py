@@ -1,0 +1,64 @@
+"""Mid-training checkpoints: what a killed training needs to go on as if nothing had happened.
+
+They hold tensors and numbers only. The seeds of an epoch are derived from its number, so the number of the
+last finished epoch stands for the states of all generators, and of the schedule.
+"""
+
+import torch
+
+from prunesim.arrays import load_tensors, save_tensors
+from prunesim.errors import PrunesimError
+from prunesim.networks.state import load_arrays, network_arrays
+
+
+def save_checkpoint(path, network, optimizer, *, fingerprint, epoch, history):
+    """Write the state after an epoch, atomically.
+
+    Parameters
+    ----------
+    path : path-like
+    network : torch.nn.Module
+    optimizer : torch.optim.Optimizer
+    fingerprint : str
+        Stands for everything the training depends on; see `load_checkpoint`.
+    epoch : int
+        Number of finished epochs.
+    history : list of dict
+        One row for each finished epoch.
+    """
+    tensors = {f"network/{name}": array for name, array in network_arrays(network).items()}
+    for index, state in optimizer.state_dict()["state"].items():
+        for key, value in state.items():
+            if value is not None:
+                tensors[f"optimizer/{index}/{key}"] = value.detach().cpu().numpy()
+    save_tensors(path, tensors, {"fingerprint": fingerprint, "epoch": epoch, "history": history})
+
+
+def load_checkpoint(path, network, optimizer, *, fingerprint):
+    """Restore a checkpoint of the same training, if there is one.
+
+    A checkpoint with another fingerprint (settings, inputs, code or versions have changed since) and one that
+    cannot be read are of no use and are passed over.
+
+    Returns
+    -------
+    epoch : int
+        Number of finished epochs; 0 if there is nothing to go on from.
+    history : list of dict
+    """
+    try:
+        tensors, metadata = load_tensors(path)
+    except PrunesimError:
+        return 0, []
+    if metadata.get("fingerprint") != fingerprint:
+        return 0, []
+    prefix = "network/"
+    arrays = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
+    load_arrays(network, arrays, path)
+    state = {}
+    for name, array in tensors.items():
+        if name.startswith("optimizer/"):
+            _, index, key = name.split("/", 2)
+            state.setdefault(int(index), {})[key] = torch.from_numpy(array)
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    return metadata["epoch"], metadata["history"]

@@ -1,0 +1,234 @@
+"""From files to a trained network and back to files."""
+
+import contextlib
+import functools
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import torch
+
+from prunesim.arrays import load_tensors, save_tensors
+from prunesim.closure import source_files
+from prunesim.csvfiles import write_rows
+from prunesim.errors import PrunesimError
+from prunesim.files import sha256_file, write_json
+from prunesim.images import load_description, load_images
+from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.networks.state import load_arrays, network_arrays
+from prunesim.provenance import provenance
+from prunesim.pruning import apply_mask, check_mask, layer_of
+from prunesim.rewinding import first_step, round_training
+from prunesim.seeds import derive_seed
+from prunesim.training.data import normaliser, to_tensor, validation_split
+from prunesim.training.device import choose_device, make_exact
+from prunesim.training.loop import evaluate, train
+
+HISTORY = ("epoch", "steps", "learning_rate", "train_loss", "validation_loss", "validation_accuracy")
+
+
+def train_dense(settings, dataset, replicate, output, checkpoint, log=print):
+    """Initialise and train a dense network and write its artifacts.
+
+    Parameters
+    ----------
+    settings : dict
+        ``seed``, ``network`` and ``training`` of the config.
+    dataset : path-like
+        Folder of the converted data set.
+    replicate : int
+    output : path-like
+        Folder for ``initial.safetensors``, ``weights.safetensors``, ``history.csv`` and ``metrics.json``.
+    checkpoint : path-like
+        Where to keep the state of the last finished epoch; removed at the end.
+    log : callable
+    """
+    session = _Session(settings, dataset, replicate, 0, log)
+    initial = network_arrays(session.network)
+    save_tensors(Path(output) / "initial.safetensors", initial, session.metadata)
+    history = session.train(settings["training"], checkpoint=checkpoint)
+    session.write(output, history, method="dense", mask={}, inputs=[Path(output) / "initial.safetensors"])
+
+
+def train_round(settings, dataset, replicate, method, round_, start, mask, output, checkpoint, log=print):
+    """Retrain a pruned network and write its artifacts.
+
+    Parameters
+    ----------
+    settings : dict
+        ``seed``, ``network``, ``training`` and ``method`` (its rewind and fine-tuning keys) of the config.
+    start : path-like
+        Weights to start from: the rewind point, or the round before.
+    mask : path-like
+    round_ : int
+        From 1.
+
+    Other parameters are those of `train_dense`.
+    """
+    session = _Session(settings, dataset, replicate, round_, log)
+    weights, _ = load_tensors(start)
+    masks, _ = load_tensors(mask)
+    check_mask(masks, weights, mask)
+    load_arrays(session.network, apply_mask(weights, masks), start)
+    training = round_training(settings["training"], settings["method"])
+    step = first_step(settings["method"]["rewind"], session.steps_per_epoch)
+    history = session.train(training, masks, first_step=step, checkpoint=checkpoint, inputs=[start, mask])
+    session.write(output, history, method=method, mask=masks, first_step=step, inputs=[mask])
+
+
+def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log=print):
+    """Repeat the first steps of the dense training and write the weights found there.
+
+    The dense training does not depend on where methods rewind to, and this repeats it to the bit.
+    """
+    session = _Session(settings, dataset, replicate, 0, log)
+    weights, _ = load_tensors(initial)
+    load_arrays(session.network, weights, initial)
+    step = first_step(rewind, session.steps_per_epoch)
+    total = settings["training"]["epochs"] * session.steps_per_epoch
+    if step >= total:
+        raise PrunesimError(f"rewind {json.dumps(rewind)} is not before the end of the training, step {total}.")
+    session.train(settings["training"], last_step=step)
+    save_tensors(output, network_arrays(session.network), session.metadata)
+
+
+class _Session:
+    """A network, its data and its seeds: what the three ways of training have in common."""
+
+    def __init__(self, settings, dataset, replicate, round_, log):
+        training = settings["training"]
+        self.settings, self.dataset, self.replicate, self.round, self.log = settings, dataset, replicate, round_, log
+        self.device = choose_device(training["device"])
+        make_exact(training["threads"], training["deterministic"])
+        self.description = load_description(dataset)
+        images, labels = load_images(dataset, "train")
+        chosen, held_out = validation_split(labels, training["validation"], settings["seed"])
+        self.images, self.labels = self._tensors(images[chosen], labels[chosen])
+        self.validation = self._tensors(images[held_out], labels[held_out])
+        self.steps_per_epoch = math.ceil(len(chosen) / training["batch_size"])
+        height, width, channels = self.description["shape"]
+        shape = (channels, height, width)
+        self.network = build_network(
+            settings["network"],
+            shape,
+            len(self.description["classes"]),
+            derive_seed(settings["seed"], "init", replicate),
+        )
+        layers, uses = trace(self.network, shape)
+        self.metadata = {
+            "network": settings["network"],
+            "shape": list(shape),
+            "classes": len(self.description["classes"]),
+            "kinds": weight_kinds(self.network),
+            "uses": uses,
+            "layers": layers,
+        }
+        self.network.to(self.device)
+        if training["channels_last"]:
+            self.network.to(memory_format=torch.channels_last)
+        self.normalise = normaliser(self.description["mean"], self.description["std"], training, self.device)
+        self.autocast = contextlib.nullcontext
+        if training["precision"] == "bfloat16":
+            self.autocast = functools.partial(torch.autocast, self.device.type, dtype=torch.bfloat16)
+        log(
+            f"{len(chosen)} training and {len(held_out)} validation images of {height} x {width} x {channels}, "
+            f"{sum(p.numel() for p in self.network.parameters())} parameters, on {self.device}, "
+            f"{training['threads']} thread(s)"
+        )
+
+    def _tensors(self, images, labels):
+        return to_tensor(images, self.device), torch.from_numpy(labels).to(self.device)
+
+    def seed_of(self, role, epoch):
+        return derive_seed(self.settings["seed"], role, self.replicate, self.round, epoch)
+
+    def train(self, training, mask=None, first_step=0, last_step=None, checkpoint=None, inputs=()):
+        masks = {name: torch.from_numpy(kept).to(self.device, torch.float32) for name, kept in (mask or {}).items()}
+        return train(
+            self.network,
+            self.images,
+            self.labels,
+            self.validation,
+            training,
+            normalise=self.normalise,
+            autocast=self.autocast,
+            seed_of=self.seed_of,
+            mask=masks,
+            first_step=first_step,
+            last_step=last_step,
+            checkpoint=checkpoint,
+            fingerprint=self._fingerprint(inputs),
+            log=self.log,
+        )
+
+    def _fingerprint(self, inputs):
+        """Stand for everything the bytes of this training depend on."""
+        package = Path(__file__).resolve().parents[1]
+        files = [*source_files("prunesim.training.run", package.parent), *map(Path, inputs)]
+        parts = [
+            json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
+            json.dumps(self.description["sha256"], sort_keys=True),
+            torch.__version__,
+            str(self.device),
+            *(sha256_file(file) for file in files),
+        ]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def write(self, output, history, *, method, mask, inputs, first_step=0):
+        output = Path(output)
+        save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
+        write_rows(output / "history.csv", HISTORY, history)
+        test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
+        test_loss, test_accuracy = evaluate(self.network, test_images, test_labels, self.normalise, self.autocast)
+        self.log(f"test loss {test_loss:.4f} accuracy {test_accuracy:.4f} on {len(test_images)} images")
+        steps = (history[-1]["steps"] - first_step) if history else 0
+        epochs = steps / self.steps_per_epoch
+        metrics = {
+            "replicate": self.replicate,
+            "method": method,
+            "round": self.round,
+            **_counts(self.network, mask, self.metadata),
+            "train_loss": history[-1]["train_loss"] if history else None,
+            "validation_loss": history[-1]["validation_loss"] if history else None,
+            "validation_accuracy": history[-1]["validation_accuracy"] if history else None,
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+            "test_images": len(test_images),
+            "epochs": int(epochs) if epochs.is_integer() else epochs,
+            "seconds": sum(row["seconds"] for row in history),
+            "files": {
+                Path(file).name: sha256_file(file)
+                for file in [*inputs, output / "weights.safetensors", output / "history.csv"]
+            },
+            "settings": self.settings,
+            "dataset": self.description["sha256"],
+            "device": str(self.device),
+            "provenance": provenance(),
+        }
+        write_json(output / "metrics.json", metrics)
+
+
+def _counts(network, mask, metadata):
+    """Return the counts of weights, parameters and multiplications of a network, whole and layer by layer."""
+    arrays = dict(network.named_parameters())
+    layers = []
+    for name in metadata["kinds"]:
+        weights = arrays[name].numel()
+        remaining = int(mask[name].sum()) if name in mask else weights
+        layers.append(
+            {
+                "layer": layer_of(name),
+                "kind": metadata["kinds"][name],
+                "pruned": name in mask,
+                "weights": weights,
+                "remaining_weights": remaining,
+                "macs": remaining * metadata["uses"].get(name, 0),
+            }
+        )
+    return {
+        "layers": layers,
+        "parameters": sum(array.numel() for array in arrays.values()),
+        "nonzero_parameters": sum(int(torch.count_nonzero(array)) for array in arrays.values()),
+        "macs": sum(layer["macs"] for layer in layers),
+    }

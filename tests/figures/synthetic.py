@@ -1,0 +1,125 @@
+"""Tables of a study that was never run, with the shape that real ones have."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+LAYERS = ["relu1", "relu2", "relu3", "relu4", "relu5", "logits"]
+CURVE = {"relu1": 0.96, "relu2": 0.86, "relu3": 0.67, "relu4": 0.68, "relu5": 0.79, "logits": 0.97}
+WEIGHTS = {"conv1": 144, "conv2": 2304, "conv3": 4608, "conv4": 9216, "linear1": 8192, "logits": 640}
+
+
+def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca_mean", "cka_linear"), seed=0):
+    """Return networks, layers and similarity, shaped like tables that were read back."""
+    rng = np.random.default_rng(seed)
+    layers = layers or LAYERS
+    last = np.array([CURVE.get(layer, 0.5 + 0.4 * abs(1 - 2 * i / len(layers))) for i, layer in enumerate(layers)])
+    networks, densities, similarity = [], [], []
+    for replicate in range(replicates):
+        dense_accuracy = 0.99 + rng.normal(0, 0.002)
+        for method, round_ in [("dense", 0), *((m, k) for m in methods for k in range(1, rounds + 1))]:
+            density = 0.8**round_
+            drop = 0.0004 * round_ * (3 if method == "random" else 1)
+            networks.append(
+                {
+                    "replicate": replicate,
+                    "method": method,
+                    "round": round_,
+                    "density": density,
+                    "prunable_weights": 24464,
+                    "test_accuracy": min(1.0, dense_accuracy - drop + (rng.normal(0, 0.001) if round_ else 0)),
+                }
+            )
+            for index, (layer, weights) in enumerate(WEIGHTS.items()):
+                kept = 1.0 if layer == "logits" else density ** (0.4 + 0.25 * index) * np.exp(rng.normal(0, 0.02))
+                densities.append(
+                    {
+                        "replicate": replicate,
+                        "method": method,
+                        "round": round_,
+                        "layer": layer,
+                        "weights": weights,
+                        "remaining_weights": round(min(kept, 1) * weights),
+                        "density": min(kept, 1.0),
+                    }
+                )
+        for measure in measures:
+            for method in methods:
+                for later in range(1, rounds + 1):
+                    for earlier in range(later):
+                        for layer, floor in zip(layers, last, strict=True):
+                            steps = (later**0.5 - 0.8 * earlier**0.5) / 10**0.5
+                            value = 1 - (1 - floor) * steps - abs(rng.normal(0, 0.012))
+                            similarity.append(
+                                _pair("rounds", measure, value, replicate, ("dense" if not earlier else method, earlier), layer)
+                                | _b(replicate, method, later, layer)
+                            )
+                if rounds:
+                    for i, layer_a in enumerate(layers):
+                        for j, layer_b in enumerate(layers):
+                            value = np.sqrt(last[i] * last[j]) * 0.85 ** abs(i - j) + rng.normal(0, 0.01)
+                            similarity.append(
+                                _pair("layers", measure, value, replicate, ("dense", 0), layer_a)
+                                | _b(replicate, method, rounds, layer_b)
+                            )
+            for other in range(replicate + 1, replicates):
+                for method, round_ in [("dense", 0), *((m, rounds) for m in methods if rounds)]:
+                    for layer, floor in zip(layers, last, strict=True):
+                        value = floor - 0.12 + 0.1 * (layer == layers[-1]) + rng.normal(0, 0.01)
+                        similarity.append(
+                            _pair("replicates", measure, value, replicate, (method, round_), layer)
+                            | _b(other, method, round_, layer)
+                        )
+    return {
+        "networks": pd.DataFrame(networks, columns=["replicate", "method", "round", "density", "prunable_weights", "test_accuracy"]),
+        "layers": pd.DataFrame(densities),
+        "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
+    }
+
+
+SIMILARITY = [
+    "family", "measure", "value", "ci_low", "ci_high", "null", "n_images", "n_samples", "rank_a", "rank_b",
+    "replicate_a", "method_a", "round_a", "layer_a", "replicate_b", "method_b", "round_b", "layer_b", "note",
+]  # fmt: skip
+
+
+def _pair(family, measure, value, replicate, network, layer):
+    return {
+        "family": family,
+        "measure": measure,
+        "value": min(value, 1.0),
+        "ci_low": value - 0.02,
+        "ci_high": value + 0.02,
+        "null": 0.12 if layer != "logits" else 0.05,
+        "n_images": 360,
+        "n_samples": 5760,
+        "rank_a": 16,
+        "rank_b": 16,
+        "replicate_a": replicate,
+        "method_a": network[0],
+        "round_a": network[1],
+        "layer_a": layer,
+        "note": None,
+    }
+
+
+def _b(replicate, method, round_, layer):
+    return {"replicate_b": replicate, "method_b": method, "round_b": round_, "layer_b": layer}
+
+
+def write(tables, folder):
+    """Write the tables as the pipeline does and return the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, frame in tables.items():
+        frame.to_csv(folder / f"{name}.csv", index=False)
+    return folder
+
+
+SETTINGS = {"measure": "cca_mean", "context": "paper", "palette": "cividis", "dpi": 150, "layers": LAYERS}
+
+
+def settings(keys, **changes):
+    """Return the settings of a figure as JSON."""
+    values = SETTINGS | changes
+    return json.dumps({key: values[key] for key in keys})

@@ -1,0 +1,173 @@
+import json
+import os
+import sys
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
+sys.path.insert(0, str(ROOT / "src"))
+
+from prunesim import paths
+from prunesim.closure import source_files
+from prunesim.config import check_config, check_exclude, check_layers, load_schema
+from prunesim.datasets.settings import dataset_id
+from prunesim.errors import PrunesimError
+from prunesim.figures.catalogue import FIGURES
+from prunesim.networks.spec import activation_layers, compared_layers, weight_layers
+from prunesim.rewinding import rewind_file
+
+
+configfile: ROOT / "config.yaml"
+
+
+# Jobs run `python -m prunesim` with the Python that runs Snakemake, unless conda puts another one before it. The
+# package is found through a variable of our own because conda jobs lose PYTHONPATH.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+os.environ["PRUNESIM_SRC"] = str(ROOT / "src")
+
+try:
+    config = check_config(config, load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml"))
+    check_layers(config, [name for name, kind in activation_layers(config["network"])])
+    if config["network"]["layers"] is None:
+        check_exclude(config, weight_layers(config["network"]))
+except PrunesimError as error:
+    raise WorkflowError(str(error)) from None
+
+STUDY = f"results/{config['study']}"
+DATASET = f"results/datasets/{dataset_id({k: v for k, v in config['dataset'].items()})}"
+LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
+DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
+
+ROUND = r"(?!00)\d{2,}"  # round 00 is the dense network, which is not retrained
+
+
+pathvars:
+    study=STUDY,
+    dataset=DATASET,
+
+
+wildcard_constraints:
+    rep=r"\d+",
+    method="|".join(config["methods"]) or "none",
+    network=r"dense|[a-z][a-z0-9_]*/round\d{2,}",
+    layer="|".join(map(re.escape, DUMPED_LAYERS)),
+
+
+def sources(module):
+    """The source files that a module depends on."""
+    return [os.path.relpath(file) for file in source_files(module, ROOT / "src")]
+
+
+def code(verb):
+    """The source files that a verb of the command line depends on: editing one runs its rules again."""
+    return sources(f"prunesim.commands.{verb}")
+
+
+def settings(**parts):
+    """What a job is told, as one JSON text: Snakemake notices a change of any part of it."""
+    return json.dumps(parts, sort_keys=True)
+
+
+def section(name, *keys, without=()):
+    """A section of the config, or some keys of it."""
+    chosen = keys or [key for key in config[name] if key not in without]
+    return {key: config[name][key] for key in chosen}
+
+
+def plan():
+    """What the study consists of: the knobs by which it grows, which are in no other settings."""
+    return json.dumps(
+        {
+            "replicates": config["replicates"],
+            "rounds": config["rounds"],
+            "methods": config["methods"],
+            "families": config["comparison"]["families"],
+            "layers": LAYERS,
+        },
+        sort_keys=True,
+    )
+
+
+def own_network():
+    """The file of a network of the user's own, which the rules that build it depend on."""
+    path, _, function = config["network"]["name"].rpartition(":")
+    return [path] if path else []
+
+
+def previous_weights(wildcards):
+    """The weights of the round before; for the first round those of the dense network."""
+    return f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, int(wildcards.kk) - 1)}/weights.safetensors"
+
+
+def previous_mask(wildcards):
+    """The mask of the round before; the first round has none."""
+    round_ = int(wildcards.kk) - 1
+    return f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, round_)}/mask.safetensors" if round_ else []
+
+
+def start_of_round(wildcards):
+    """The weights that a round is retrained from."""
+    file = rewind_file(config["methods"][wildcards.method]["rewind"])
+    return f"{STUDY}/networks/rep{wildcards.rep}/dense/{file}" if file else previous_weights(wildcards)
+
+
+def method_section(wildcards, *keys):
+    """Some keys of the method of a job."""
+    return {key: config["methods"][wildcards.method][key] for key in keys}
+
+
+def activation_files(folders, layer):
+    """What is read of some networks at one layer."""
+    return [f"{STUDY}/activations/{folder}/{layer}{suffix}" for folder in folders for suffix in (".npy", ".pooled.npy")]
+
+
+def chain_activations(wildcards):
+    """The activations of a network and of all earlier rounds of its chain, at one layer."""
+    chain = paths.chain(wildcards.rep, wildcards.method, int(wildcards.kk))
+    return activation_files([folder for *_, folder in chain], wildcards.layer)
+
+
+def replicates_activations(wildcards):
+    """The activations of a network in a replicate and all earlier ones, at one layer."""
+    folders = [f"rep{replicate}/{wildcards.network}" for replicate in range(int(wildcards.rep) + 1)]
+    return activation_files(folders, wildcards.layer)
+
+
+def layers_activations(wildcards):
+    """The pooled activations of the dense network and of a round, at all compared layers."""
+    return [
+        f"{STUDY}/activations/{paths.network(wildcards.rep, wildcards.method, round_)}/{layer}.pooled.npy"
+        for round_ in (0, int(wildcards.kk))
+        for layer in LAYERS
+    ]
+
+
+def network_files(name):
+    """One file of every network of the study."""
+    networks = paths.networks(config["replicates"], config["methods"], config["rounds"])
+    return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in networks]
+
+
+def comparison_files():
+    """Every comparison of the study."""
+    families = config["comparison"]["families"]
+    files = paths.comparisons(families, config["replicates"], config["methods"], config["rounds"], LAYERS)
+    return [f"{STUDY}/comparisons/{file}" for file in files]
+
+
+def figure_settings(figure):
+    """What a figure is told: only the keys that it uses."""
+    values = {**config["figures"], "layers": LAYERS}
+    return settings(**{key: values[key] for key in FIGURES[figure]["settings"]})
+
+
+def comparison_settings():
+    """What a comparison is told; neither the layers nor the families, by which a study grows."""
+    return settings(seed=config["seed"], **section("comparison", without=("layers", "families")))
+
+
+def network_options(network):
+    """The options that name a network: `dense` or `imp/round01`."""
+    method, _, round_ = network.partition("/")
+    return f"--method {method} --round {round_.removeprefix('round') or 0}"

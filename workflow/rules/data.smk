@@ -1,0 +1,24 @@
+rule fetch:
+    """Convert a data set to arrays, once for all studies."""
+    input:
+        code=code("fetch"),
+    output:
+        multiext(
+            "<dataset>/",
+            "train_images.npy",
+            "train_labels.npy",
+            "test_images.npy",
+            "test_labels.npy",
+            "dataset.json",
+        ),
+    params:
+        settings=settings(**config["dataset"]),
+        folder=DATASET,
+    log:
+        "<dataset>/fetch.log",
+    conda:
+        "../../envs/torch.yaml"
+    retries: 2
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim fetch --settings {params.settings:q}'
+        " --output {params.folder:q} > {log:q} 2>&1"

@@ -1,0 +1,33 @@
+for figure, about in FIGURES.items():
+
+    rule:
+        name:
+            f"figure_{figure}"
+        input:
+            tables=expand("<study>/tables/{table}.csv", table=about["tables"]),
+            code=[*code("figure"), *sources(about["module"])],
+        output:
+            svg=report(
+                f"<study>/figures/{figure}.svg",
+                caption=f"../report/{figure}.rst",
+                category=about["category"],
+                labels=about["labels"],
+            ),
+            png=f"<study>/figures/{figure}.png",
+        params:
+            figure=figure,
+            settings=figure_settings(figure),
+            tables=f"{STUDY}/tables",
+        log:
+            f"<study>/logs/figures/{figure}.log",
+        conda:
+            "../../envs/figures.yaml"
+        shell:
+            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim figure {params.figure} --tables {params.tables:q}'
+            " --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q} > {log:q} 2>&1"
+
+
+rule figures:
+    localrule: True
+    input:
+        expand("<study>/figures/{figure}.{suffix}", figure=FIGURES, suffix=["svg", "png"]),

@@ -1,0 +1,149 @@
+rule train_dense:
+    """Initialise and train the network that all methods of a replicate start from."""
+    input:
+        data=rules.fetch.output,
+        network=own_network(),
+        code=code("train"),
+    output:
+        "<study>/networks/rep{rep}/dense/initial.safetensors",
+        "<study>/networks/rep{rep}/dense/weights.safetensors",
+        "<study>/networks/rep{rep}/dense/history.csv",
+        "<study>/networks/rep{rep}/dense/metrics.json",
+    params:
+        settings=settings(seed=config["seed"], network=config["network"], training=config["training"]),
+        dataset=DATASET,
+        # Not an output: Snakemake would delete it before the job that resumes from it.
+        checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/dense.safetensors",
+        folder=subpath(output[0], parent=True),
+    log:
+        "<study>/logs/networks/rep{rep}/dense.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
+        " --replicate {wildcards.rep} --checkpoint {params.checkpoint:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule rewind_point:
+    """Repeat the first steps of the dense training, up to where methods rewind to."""
+    input:
+        data=rules.fetch.output,
+        initial="<study>/networks/rep{rep}/dense/initial.safetensors",
+        network=own_network(),
+        code=code("rewind"),
+    output:
+        "<study>/networks/rep{rep}/dense/rewind_{unit}{count}.safetensors",
+    wildcard_constraints:
+        unit="epoch|step",
+        count=r"[1-9]\d*",
+    params:
+        settings=lambda wildcards: settings(
+            seed=config["seed"],
+            network=config["network"],
+            training=config["training"],
+            rewind={wildcards.unit: int(wildcards.count)},
+        ),
+        dataset=DATASET,
+    log:
+        "<study>/logs/networks/rep{rep}/rewind_{unit}{count}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim rewind --settings {params.settings:q} --dataset {params.dataset:q}'
+        " --replicate {wildcards.rep} --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule prune:
+    """Choose the weights that a round removes."""
+    input:
+        weights=previous_weights,
+        mask=previous_mask,
+        code=code("prune"),
+    output:
+        "<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
+    wildcard_constraints:
+        kk=ROUND,
+    params:
+        settings=lambda wildcards: settings(
+            seed=config["seed"],
+            **method_section(wildcards, "criterion", "fraction", "scope", "types", "exclude"),
+        ),
+        mask=lambda wildcards, input: f"--mask {input.mask}" if input.mask else "",
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/prune{kk}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim prune --settings {params.settings:q} --weights {input.weights:q}'
+        " {params.mask} --replicate {wildcards.rep} --round {wildcards.kk} --output {output:q} > {log:q} 2>&1"
+
+
+rule retrain:
+    """Train what a round has left."""
+    input:
+        data=rules.fetch.output,
+        start=start_of_round,
+        mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
+        network=own_network(),
+        code=code("train"),
+    output:
+        "<study>/networks/rep{rep}/{method}/round{kk}/weights.safetensors",
+        "<study>/networks/rep{rep}/{method}/round{kk}/history.csv",
+        "<study>/networks/rep{rep}/{method}/round{kk}/metrics.json",
+    wildcard_constraints:
+        kk=ROUND,
+    params:
+        settings=lambda wildcards: settings(
+            seed=config["seed"],
+            network=config["network"],
+            training=config["training"],
+            method=method_section(wildcards, "rewind", "fine_tune_learning_rate", "fine_tune_epochs"),
+        ),
+        dataset=DATASET,
+        checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/{wildcards.method}{wildcards.kk}.safetensors",
+        folder=subpath(output[0], parent=True),
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/round{kk}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
+        " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk} --start {input.start:q}"
+        " --mask {input.mask:q} --checkpoint {params.checkpoint:q} --output {params.folder:q} > {log:q} 2>&1"
+
+
+rule dump:
+    """Dump the activations of every ReLU, pooling and linear layer of a network."""
+    input:
+        data=rules.fetch.output,
+        weights="<study>/networks/rep{rep}/{network}/weights.safetensors",
+        network=own_network(),
+        code=code("dump"),
+    output:
+        expand(
+            "<study>/activations/rep{{rep}}/{{network}}/{layer}{suffix}",
+            layer=DUMPED_LAYERS,
+            suffix=[".npy", ".pooled.npy"],
+        ),
+        index="<study>/activations/rep{rep}/{network}/activations.json",
+    params:
+        settings=settings(
+            seed=config["seed"],
+            network=config["network"],
+            training=section("training", "device", "threads", "deterministic", "channels_last"),
+            activations=config["activations"],
+            layers=DUMPED_LAYERS,
+        ),
+        dataset=DATASET,
+        folder=subpath(output.index, parent=True),
+    log:
+        "<study>/logs/activations/rep{rep}/{network}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim dump --settings {params.settings:q} --dataset {params.dataset:q}'
+        " --weights {input.weights:q} --output {params.folder:q} > {log:q} 2>&1"

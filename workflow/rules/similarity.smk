@@ -1,0 +1,139 @@
+rule compare_rounds:
+    """Compare a network with all earlier rounds of its chain, at one layer."""
+    input:
+        activations=chain_activations,
+        code=code("similarity"),
+    output:
+        "<study>/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.csv",
+    wildcard_constraints:
+        kk=ROUND,
+    params:
+        settings=comparison_settings(),
+        activations=f"{STUDY}/activations",
+    log:
+        "<study>/logs/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity rounds --settings {params.settings:q}'
+        " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
+        " --round {wildcards.kk} --layer {wildcards.layer:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule compare_layers:
+    """Compare every layer of the dense network with every layer of a round."""
+    input:
+        activations=layers_activations,
+        code=code("similarity"),
+    output:
+        "<study>/comparisons/layers/rep{rep}/{method}/round{kk}.csv",
+    wildcard_constraints:
+        kk=ROUND,
+    params:
+        settings=comparison_settings(),
+        activations=f"{STUDY}/activations",
+        layers=LAYERS,
+    log:
+        "<study>/logs/comparisons/layers/rep{rep}/{method}/round{kk}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity layers --settings {params.settings:q}'
+        " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
+        " --round {wildcards.kk} --layer {params.layers:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule compare_replicates:
+    """Compare a network with its counterparts in all earlier replicates, at one layer."""
+    input:
+        activations=replicates_activations,
+        code=code("similarity"),
+    output:
+        "<study>/comparisons/replicates/rep{rep}/{network}/{layer}.csv",
+    params:
+        settings=comparison_settings(),
+        activations=f"{STUDY}/activations",
+        identity=lambda wildcards: network_options(wildcards.network),
+    log:
+        "<study>/logs/comparisons/replicates/rep{rep}/{network}/{layer}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity replicates --settings {params.settings:q}'
+        " --activations {params.activations:q} --replicate {wildcards.rep} {params.identity}"
+        " --layer {wildcards.layer:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule networks_table:
+    """One row a network, and one row a network and layer."""
+    input:
+        metrics=network_files("metrics.json"),
+        code=code("table"),
+    output:
+        "<study>/tables/{table}.csv",
+    wildcard_constraints:
+        table="networks|layers",
+    params:
+        plan=plan(),
+        study=STUDY,
+    log:
+        "<study>/logs/tables/{table}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table {wildcards.table} --study {params.study:q}'
+        " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule similarity_table:
+    """Every comparison of the study in one table."""
+    input:
+        comparisons=comparison_files(),
+        code=code("table"),
+    output:
+        report(
+            "<study>/tables/similarity.csv",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "similarity of all pairs"},
+        ),
+    params:
+        plan=plan(),
+        study=STUDY,
+    log:
+        "<study>/logs/tables/similarity.log",
+    conda:
+        "../../envs/analysis.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table similarity --study {params.study:q}'
+        " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule claims_table:
+    """The claims of the paper, held against this study."""
+    input:
+        tables=multiext("<study>/tables/", "networks.csv", "similarity.csv"),
+        code=code("claims"),
+    output:
+        report(
+            "<study>/tables/claims.csv",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "claims of the paper"},
+        ),
+    params:
+        settings=settings(measure=config["figures"]["measure"], layers=LAYERS, methods=list(config["methods"])),
+        folder=subpath(output[0], parent=True),
+    log:
+        "<study>/logs/tables/claims.log",
+    conda:
+        "../../envs/figures.yaml"
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim claims --tables {params.folder:q}'
+        " --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+
+
+rule tables:
+    localrule: True
+    input:
+        multiext("<study>/tables/", "networks.csv", "layers.csv", "similarity.csv", "claims.csv"),
