@@ -73,7 +73,7 @@ def test_schema_names_what_the_package_has():
 
 
 def test_input_is_not_changed_and_not_shared():
-    config = study("network: {%s, arguments: {depth: [1, 2]}}" % OWN)
+    config = study(f"network: {{{OWN}, arguments: {{depth: [1, 2]}}}}")
     before = copy.deepcopy(config)
     checked = check_config(config, SCHEMA)
     checked["network"]["arguments"]["depth"].append(3)
@@ -119,12 +119,12 @@ def test_false_leaves_a_method_out():
         "{methods: {imp: {rewind: none, fine_tune_epochs: 5}}}",
         "{methods: {imp: {rewind: init}, late: {rewind: {epoch: 19}}, later: {rewind: {step: 100000}}}}",
         "{methods: {imp: {rewind: {epoch: 0}, types: [conv], exclude: [], scope: layer}}}",
-        '{dataset: {name: fashion_mnist, path: /data/fashion mnist\'s "files" ü/, subset: {train: 9, test: 9, seed: 1}}}',
+        '{dataset: {name: fashion_mnist, path: /data/mnist\'s "files" ü/, subset: {train: 9, test: 9, seed: 1}}}',
         "{dataset: {name: cells, source: image_folder, path: cells, resize: [32, 48], channels: 1}}",
         "{dataset: {name: image_folder, path: cells}}",
         "{dataset: {name: small, source: svhn}}",
         "{network: {name: lenet5}, comparison: {layers: all}}",
-        "{network: {%s, arguments: {depth: 3, kind: a, nested: {a: [1, null]}}}}" % OWN,
+        f"network: {{{OWN}, arguments: {{depth: 3, kind: a, nested: {{a: [1, null]}}}}}}",
         "{comparison: {layers: [relu1, logits], measures: [pwcca]}, figures: {measure: pwcca, palette: mako}}",
     ],
 )
@@ -222,7 +222,8 @@ EXACT = [
     ),
     (
         "true: 1",
-        "The configuration has the key true, as YAML reads yes, no, on and off; a key must be text, so put it in quotes.",
+        "The configuration has the key true, as YAML reads yes, no, on and off; a key must be text, so put it in "
+        "quotes.",
     ),
     ("dataset: {3: 1}", "dataset has the key 3; a key must be text, so put it in quotes."),
     (
@@ -316,8 +317,8 @@ EXACT = [
     # Keys that have to agree.
     (
         "dataset: {name: fashion}",
-        "dataset.name: 'fashion' is not a built-in data set (did you mean fashion_mnist?); set dataset.source to the one "
-        "that reads its files, or take digits, mnist, fashion_mnist, kmnist, cifar10, cifar100 or svhn.",
+        "dataset.name: 'fashion' is not a built-in data set (did you mean fashion_mnist?); set dataset.source to the "
+        "one that reads its files, or take digits, mnist, fashion_mnist, kmnist, cifar10, cifar100 or svhn.",
     ),
     (
         "dataset: {name: cells, source: image_folder}",
@@ -330,8 +331,8 @@ EXACT = [
     ("dataset: {path: here}", "dataset.path is 'here'; digits comes with scikit-learn, so it must be null."),
     (
         "network: {name: m.py:f}",
-        "network.layers is null; a network of your own needs the list of its layers, which `prunesim layers` prints for "
-        "pasting.",
+        "network.layers is null; a network of your own needs the list of its layers, which `prunesim layers` prints "
+        "for pasting.",
     ),
     (
         "network: {arguments: {depth: 2}}",
@@ -387,18 +388,17 @@ def test_refusal_in_these_words(overlay, sentence):
     assert refusal(overlay) == sentence
 
 
-@pytest.mark.parametrize("key", ["study", "dataset: {name", "methods: {imp: false, m"])
 @pytest.mark.parametrize("name", ["a/b", "..", ".hidden", "", "a b", "a\n", "é", "-a", "a{b}"])
-def test_names_are_safe_parts_of_a_path(key, name):
-    config = study()
-    if key == "study":
-        config["study"] = name
-    elif key.startswith("dataset"):
-        config["dataset"] |= {"name": name, "source": "mnist"}
-    else:
-        config["methods"][name] = {}
-    with pytest.raises(PrunesimError, match="letter"):
-        check_config(config, SCHEMA)
+def test_names_are_safe_parts_of_a_path(name):
+    for key, config in {
+        "study": {"study": name},
+        "dataset.name": {"dataset": {"name": name, "source": "mnist"}},
+        "methods.": {"methods": {name: {}}},
+    }.items():
+        with pytest.raises(PrunesimError) as caught:
+            check_config(config, SCHEMA)
+        assert str(caught.value).startswith(key)
+        assert "letters, digits" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["datasets", "README.md", "x" * 101])
@@ -467,7 +467,9 @@ def test_every_refusal_is_one_readable_line():
             config = study()
             parent = config
             for part in path[:-1]:
-                parent = parent[part] if isinstance(parent.get(part), dict) else parent.setdefault(part, {}) or {}
+                if not isinstance(parent.get(part), dict):
+                    parent[part] = {}
+                parent = parent[part]
             parent[path[-1]] = value
             try:
                 checked = check_config(config, SCHEMA)

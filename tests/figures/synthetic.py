@@ -51,8 +51,9 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
                         for layer, floor in zip(layers, last, strict=True):
                             steps = (later**0.5 - 0.8 * earlier**0.5) / 10**0.5
                             value = 1 - (1 - floor) * steps - abs(rng.normal(0, 0.012))
+                            network = (method if earlier else "dense", earlier)
                             similarity.append(
-                                _pair("rounds", measure, value, replicate, ("dense" if not earlier else method, earlier), layer)
+                                _pair("rounds", measure, value, replicate, network, layer)
                                 | _b(replicate, method, later, layer)
                             )
                 if rounds:
@@ -72,7 +73,9 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
                             | _b(other, method, round_, layer)
                         )
     return {
-        "networks": pd.DataFrame(networks, columns=["replicate", "method", "round", "density", "prunable_weights", "test_accuracy"]),
+        "networks": pd.DataFrame(
+            networks, columns=["replicate", "method", "round", "density", "prunable_weights", "test_accuracy"]
+        ),
         "layers": pd.DataFrame(densities),
         "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
     }

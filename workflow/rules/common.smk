@@ -27,7 +27,8 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 os.environ["PRUNESIM_SRC"] = str(ROOT / "src")
 
 try:
-    config = check_config(config, load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml"))
+    schema = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    config = check_config(config, schema, workflow.config_settings.config)
     check_layers(config, [name for name, kind in activation_layers(config["network"])])
     if config["network"]["layers"] is None:
         check_exclude(config, weight_layers(config["network"]))
@@ -35,11 +36,13 @@ except PrunesimError as error:
     raise WorkflowError(str(error)) from None
 
 STUDY = f"results/{config['study']}"
-DATASET = f"results/datasets/{dataset_id({k: v for k, v in config['dataset'].items()})}"
+DATASET = f"results/datasets/{dataset_id(config['dataset'])}"
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
+# The list of layers only says which files are dumped; the network is the same without it.
+NETWORK = {key: value for key, value in config["network"].items() if key != "layers"}
 
-ROUND = r"(?!00)\d{2,}"  # round 00 is the dense network, which is not retrained
+ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
 
 
 pathvars:
@@ -50,7 +53,7 @@ pathvars:
 wildcard_constraints:
     rep=r"\d+",
     method="|".join(config["methods"]) or "none",
-    network=r"dense|[a-z][a-z0-9_]*/round\d{2,}",
+    network=r"dense|[a-z][a-z0-9_]*/round\d\d+",
     layer="|".join(map(re.escape, DUMPED_LAYERS)),
 
 

@@ -10,7 +10,7 @@ rule train_dense:
         "<study>/networks/rep{rep}/dense/history.csv",
         "<study>/networks/rep{rep}/dense/metrics.json",
     params:
-        settings=settings(seed=config["seed"], network=config["network"], training=config["training"]),
+        settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
         dataset=DATASET,
         # Not an output: Snakemake would delete it before the job that resumes from it.
         checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/dense.safetensors",
@@ -40,7 +40,7 @@ rule rewind_point:
     params:
         settings=lambda wildcards: settings(
             seed=config["seed"],
-            network=config["network"],
+            network=NETWORK,
             training=config["training"],
             rewind={wildcards.unit: int(wildcards.count)},
         ),
@@ -97,7 +97,7 @@ rule retrain:
     params:
         settings=lambda wildcards: settings(
             seed=config["seed"],
-            network=config["network"],
+            network=NETWORK,
             training=config["training"],
             method=method_section(wildcards, "rewind", "fine_tune_learning_rate", "fine_tune_epochs"),
         ),
@@ -132,7 +132,7 @@ rule dump:
     params:
         settings=settings(
             seed=config["seed"],
-            network=config["network"],
+            network=NETWORK,
             training=section("training", "device", "threads", "deterministic", "channels_last"),
             activations=config["activations"],
             layers=DUMPED_LAYERS,

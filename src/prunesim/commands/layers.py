@@ -21,6 +21,6 @@ def run(arguments):
     print("# for the section `network` of a config")
     print("  layers:")
     for layer in layers:
-        print(f"    - {{name: {layer['name']}, kind: {layer['kind']}, shape: {layer['shape']}}}")
+        print(f"    - {{name: {json.dumps(layer['name'])}, kind: {layer['kind']}, shape: {layer['shape']}}}")
     weights = ", ".join(f"{layer_of(name)} ({kind})" for name, kind in weight_kinds(network).items())
     print(f"# layers with weights, for `exclude`: {weights}")

@@ -16,7 +16,6 @@ from prunesim.seeds import derive_seed
 
 SPLITS = ("train", "test")
 BUFFER_BYTES = 1 << 22
-PROGRESS_IMAGES = 10_000
 
 
 def fetch(settings, output, known=KNOWN, log=print):
@@ -57,7 +56,7 @@ def fetch(settings, output, known=KNOWN, log=print):
                 names = f"{split}_images.npy", f"{split}_labels.npy"
                 images, labels = (files.enter_context(atomic_path(output / name)) for name in names)
                 with _naming(output / names[0]):
-                    histogram, shapes[split] = write_images(images, half, indices, settings, log)
+                    histogram, shapes[split] = write_images(images, half, indices, settings)
                 with _naming(output / names[1]):
                     write_npy(labels, half.labels[indices])
                 sha256 |= {names[0]: sha256_file(images), names[1]: sha256_file(labels)}
@@ -154,7 +153,7 @@ def convert_image(image, channels, resize):
     return np.repeat(image, 3, axis=2) if channels == 3 and image.shape[2] == 1 else image
 
 
-def write_images(path, split, indices, settings, log=print):
+def write_images(path, split, indices, settings):
     """Convert the chosen images of a split one by one and write them as one ``.npy`` file.
 
     Parameters
@@ -164,7 +163,6 @@ def write_images(path, split, indices, settings, log=print):
     indices : numpy.ndarray
     settings : dict
         ``channels`` and ``resize`` are used.
-    log : callable
 
     Returns
     -------
@@ -191,8 +189,6 @@ def write_images(path, split, indices, settings, log=print):
                 if image.shape != shape:
                     raise PrunesimError(_difference(split, indices[0], shape, indices[position], image.shape))
                 block[offset] = image
-                if (position + 1) % PROGRESS_IMAGES == 0:
-                    log(f"{position + 1} of {len(indices)} images converted")
             for channel in range(shape[2]):
                 histogram[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
             yield block

@@ -15,6 +15,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 # Formats that are decoded; EPS and the like would start another program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MAX_PIXELS = 2**26
+PROGRESS_IMAGES = 10_000
 SPLITS = ("train", "test")
 
 
@@ -59,6 +60,8 @@ def read_image_folder(settings, work, known, log):
 
         def image(index):
             array, digests[paths[index]] = read_image(paths[index])
+            if len(digests) % PROGRESS_IMAGES == 0:
+                log(f"{len(digests)} images read")
             return array
 
         labels = np.repeat(np.arange(len(classes), dtype=np.int64), [len(images[name]) for name in classes])
@@ -137,6 +140,7 @@ def read_image(path):
     sha256 = originals.sha256(path)
     try:
         with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 _refuse_if(
@@ -145,7 +149,7 @@ def read_image(path):
                     f"has {image.width} x {image.height} pixels, too many",
                 )
                 # A phone's JPEG may carry a second, smaller picture, which is not a frame.
-                several = getattr(image, "n_frames", 1) > 1 and image.format != "MPO"
+                several = getattr(image, "is_animated", False) and image.format != "MPO"
                 _refuse_if(several, path, "has several frames; save the one that counts")
                 image = ImageOps.exif_transpose(image)
                 return np.ascontiguousarray(_grey_or_colour(image, path)), sha256

@@ -11,6 +11,7 @@ SOURCES = ("digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "cifar100", 
 
 DEFAULTS = {"source": None, "path": None, "resize": None, "channels": None, "subset": None}
 SUBSET_DEFAULTS = {"train": None, "test": None, "seed": 0}
+MAX_SIDE = 4096
 CHANNEL_SUFFIXES = {1: "-grey", 3: "-colour"}
 
 
@@ -57,8 +58,8 @@ def check_settings(settings):
     _check_path(checked["path"], source)
     resize = checked["resize"]
     _require(
-        resize is None or (isinstance(resize, list | tuple) and len(resize) == 2 and all(map(_positive, resize))),
-        f"dataset.resize is {resize!r}; it must be null or [height, width], both whole numbers above 0",
+        resize is None or (isinstance(resize, list | tuple) and len(resize) == 2 and all(map(_side, resize))),
+        f"dataset.resize is {resize!r}; it must be null or [height, width], both whole numbers from 1 to {MAX_SIDE}",
     )
     _require(
         checked["channels"] is None or (_positive(checked["channels"]) and checked["channels"] in CHANNEL_SUFFIXES),
@@ -131,6 +132,10 @@ def _check_subset(subset):
 
 def _positive(value):
     return isinstance(value, int) and not isinstance(value, bool) and value > 0
+
+
+def _side(value):
+    return _positive(value) and value <= MAX_SIDE
 
 
 def _only(settings, known, section):

@@ -36,7 +36,8 @@ def draw(tables, settings):
         mean = summarise(chain, "round", "accuracy")
         left = chain.groupby("round")["left"].mean().reindex(mean.index)
         axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
-        axis.scatter(chain["left"], chain["accuracy"], s=8 * style.scale() ** 2, color=colour, alpha=0.6, linewidth=0, zorder=2)
+        size = 8 * style.scale() ** 2
+        axis.scatter(chain["left"], chain["accuracy"], s=size, color=colour, alpha=0.6, linewidth=0, zorder=2)
         axis.plot(left, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
     if methods and is_dense.any():
         level = networks.loc[is_dense, "accuracy"].mean()

@@ -17,14 +17,20 @@ def limits(values):
     return (low, high) if high > low else (low - 0.1, high + 0.1)
 
 
-def draw_matrix(axis, matrix, palette, ends, annotate=False, expected=None, rasterized=False):
+def colours(palette, measure):
+    """Return the colour map in which bright cells are similar."""
+    map_ = style.colour_map(palette)
+    return map_.reversed() if measure in style.DISTANCES else map_
+
+
+def draw_matrix(axis, matrix, map_, ends, annotate=False, expected=None, rasterized=False):
     """Draw one matrix; cells without a value are hatched.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
     matrix : pandas.DataFrame
-    palette : str
+    map_ : matplotlib.colors.Colormap
     ends : tuple of float
         Lowest and highest value of the colour scale.
     annotate : bool
@@ -37,7 +43,7 @@ def draw_matrix(axis, matrix, palette, ends, annotate=False, expected=None, rast
     sns.heatmap(
         matrix.astype(float),
         ax=axis,
-        cmap=style.colour_map(palette),
+        cmap=map_,
         vmin=ends[0],
         vmax=ends[1],
         cbar=False,
@@ -69,6 +75,8 @@ def number_ticks(axis, numbers, shown=True, most=6):
 
 def colour_bar(figure, axes, label):
     """Add the colour scale that all axes share."""
-    bar = figure.colorbar(axes.flat[0].collections[0], ax=axes, label=label, aspect=25, pad=0.02)
+    # As thick as in a small figure, however long it is.
+    aspect = figure.get_figheight() / style.scale() / 0.1
+    bar = figure.colorbar(axes.flat[0].collections[0], ax=axes, label=label, aspect=aspect, pad=0.02)
     bar.outline.set_visible(False)
     return bar

@@ -22,13 +22,13 @@ def draw(tables, settings):
     methods = sorted(set(rows["method_b"]))
     means = rows.groupby(["method_b", "layer_a", "layer_b"])["value"].mean()
     ends = heatmaps.limits(means)
+    map_ = heatmaps.colours(settings["palette"], measure)
     side = max(2.3, 0.2 * len(layers))
-    figure, axes = style.new_figure(
-        1.2 + len(methods) * side, side + 0.3 + style.layer_height(layers, side), 1, len(methods), "compressed", sharey=True
-    )
+    width, height = 1.2 + len(methods) * side, 0.3 + side + style.layer_height(layers, side)
+    figure, axes = style.new_figure(width, height, 1, len(methods), "compressed", sharey=True)
     for axis, method in zip(axes.flat, methods, strict=True):
         matrix = means[method].unstack().reindex(index=layers, columns=layers)
-        heatmaps.draw_matrix(axis, matrix, settings["palette"], ends, annotate=len(layers) <= 8)
+        heatmaps.draw_matrix(axis, matrix, map_, ends, annotate=len(layers) <= 8)
         style.layer_ticks(axis, layers, side, centre=0.5)
         axis.set_yticks([index + 0.5 for index in range(len(layers))], layers, rotation=0)
         last = style.rounded(rows.loc[rows["method_b"] == method, "round_b"])[-1]

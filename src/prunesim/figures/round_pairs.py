@@ -28,6 +28,7 @@ def draw(tables, settings):
     methods = sorted(set(rows["method_b"]))
     rounds = style.rounded([*rows["round_a"], *rows["round_b"]])
     means = rows.groupby(["method_b", "layer_b", "round_a", "round_b"])["value"].mean()
+    map_ = heatmaps.colours(settings["palette"], measure)
     ends = heatmaps.limits(means)
     # The earlier round is never the last one, the later one never the dense network.
     earlier, later = rounds[:-1], rounds[1:]
@@ -43,7 +44,7 @@ def draw(tables, settings):
             axis.set_axis_off()
         for index, (axis, layer) in enumerate(zip(panels, layers, strict=False)):
             matrix = _matrix(means, method, layer).reindex(index=earlier, columns=later)
-            heatmaps.draw_matrix(axis, matrix, settings["palette"], ends, expected=expected, rasterized=many)
+            heatmaps.draw_matrix(axis, matrix, map_, ends, expected=expected, rasterized=many)
             axis.set_title(layer if len(methods) == 1 else f"{method}: {layer}", fontsize="small")
             axis.set_aspect("equal")
             lowest = index + columns >= len(layers)

@@ -18,11 +18,11 @@ def draw(tables, settings):
     rows = dense_to_rounds(tables["similarity"], measure)
     rows = rows[rows["layer"].isin(layers)]
     if rows["value"].isna().all():
-        return style.placeholder(
-            f"No value of {measure} to draw: {reason(rows) or 'no pruned network has been compared with the dense one'}."
-        )
+        why = reason(rows) or "no pruned network has been compared with the dense one"
+        return style.placeholder(f"No value of {measure} to draw: {why}.")
     methods, rounds = sorted(set(rows["method"])), style.rounded(rows["round"])
     means = rows.groupby(["method", "layer", "round"])["value"].mean()
+    map_ = heatmaps.colours(settings["palette"], measure)
     ends = heatmaps.limits(means)
     width = max(1.6 if len(methods) > 1 else 2.1, 0.19 * len(rounds))
     figure, axes = style.new_figure(
@@ -30,7 +30,7 @@ def draw(tables, settings):
     )
     for axis, method in zip(axes.flat, methods, strict=True):
         matrix = means[method].unstack().reindex(index=layers, columns=rounds)
-        heatmaps.draw_matrix(axis, matrix, settings["palette"], ends)
+        heatmaps.draw_matrix(axis, matrix, map_, ends)
         heatmaps.number_ticks(axis.xaxis, rounds, most=12)
         axis.set_yticks([index + 0.5 for index in range(len(layers))], layers, rotation=0)
         axis.set_xlabel("Pruning round")

@@ -6,7 +6,7 @@ import matplotlib
 import matplotlib.style
 import numpy as np
 import seaborn as sns
-from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import Colormap
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
@@ -29,7 +29,7 @@ MEASURES = {
     "cka_linear_debiased": "debiased linear CKA",
     "cka_rbf": "RBF CKA",
     "nbs": "NBS",
-    "procrustes_distance": "Procrustes distance; smaller is more similar",
+    "procrustes_distance": "Procrustes; 0 is equal",
     "subspace_match": "subspace match",
     "mutual_knn": "mutual nearest neighbours",
     "linear_r2": "linear regression, explained share",
@@ -37,10 +37,9 @@ MEASURES = {
 DISTANCES = ("procrustes_distance",)
 
 
-def measure_label(measure, what="Similarity"):
+def measure_label(measure):
     """Return the axis label of a measure."""
-    kind = "Distance" if measure in DISTANCES and what == "Similarity" else what
-    return f"{kind} ({MEASURES.get(measure, measure)})"
+    return f"{'Distance' if measure in DISTANCES else 'Similarity'} ({MEASURES.get(measure, measure)})"
 
 
 def percent(share):
@@ -69,18 +68,29 @@ def render(draw, tables, settings, svg, png, title):
     title : str
         Written into the metadata of both files.
     """
-    context = settings.get("context", "paper")
-    if context not in CONTEXTS:
-        raise PrunesimError(f"figures.context is {context!r}; one of {', '.join(CONTEXTS)} is right.")
-    dpi = settings.get("dpi", 150)
-    if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 10 <= dpi <= 2400:
-        raise PrunesimError(f"figures.dpi is {dpi!r}; a number from 10 to 2400 is right.")
-    with matplotlib.style.context(["default", _parameters(context)]):
+    with drawing(settings):
         figure = draw(tables, settings)
         with atomic_path(svg) as temporary:
             figure.savefig(temporary, format="svg", dpi=300, metadata={"Date": None, "Title": title})
         with atomic_path(png) as temporary:
-            figure.savefig(temporary, format="png", dpi=dpi, metadata={"Title": title})
+            figure.savefig(temporary, format="png", dpi=settings["dpi"], metadata={"Title": title})
+
+
+def drawing(settings):
+    """Return the context in which figures are drawn and saved; what was set before is put back at its end.
+
+    Raises
+    ------
+    PrunesimError
+        If ``context`` or ``dpi`` is not usable.
+    """
+    context = settings["context"]
+    if context not in CONTEXTS:
+        raise PrunesimError(f"figures.context is {context!r}; one of {', '.join(CONTEXTS)} is right.")
+    dpi = settings["dpi"]
+    if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 10 <= dpi <= 2400:
+        raise PrunesimError(f"figures.dpi is {dpi!r}; a number from 10 to 2400 is right.")
+    return matplotlib.style.context(["default", _parameters(context)])
 
 
 def _parameters(context):
@@ -121,8 +131,8 @@ def new_figure(width, height, rows=1, columns=1, layout="constrained", **keyword
     **keywords
         For `matplotlib.figure.Figure.subplots`.
     """
+    # Without a canvas of its own: seaborn would draw the whole figure again for each heat map.
     figure = Figure(figsize=(width * scale(), height * scale()), layout=layout)
-    FigureCanvasAgg(figure)
     return figure, figure.subplots(rows, columns, squeeze=False, **keywords)
 
 
@@ -158,21 +168,20 @@ def colour_map(palette):
         If neither matplotlib nor seaborn has it.
     """
     try:
-        return sns.color_palette(palette, as_cmap=True) if isinstance(palette, str) else _refuse(palette)
+        map_ = sns.color_palette(palette, as_cmap=True) if isinstance(palette, str) else None
     except ValueError:
-        return _refuse(palette)
-
-
-def _refuse(palette):
-    raise PrunesimError(
-        f"figures.palette is {palette!r}, which is no colour map; cividis, viridis, mako or crest are examples."
-    )
+        map_ = None
+    # Seaborn gives a list for a palette of separate colours.
+    if not isinstance(map_, Colormap):
+        raise PrunesimError(
+            f"figures.palette is {palette!r}, which is no colour map; cividis, viridis, mako or crest are examples."
+        )
+    return map_
 
 
 def round_colours(palette, count):
     """Return one colour a round, evenly spaced along the map, the last round darkest and none too pale for paper."""
-    map_ = colour_map(palette)
-    colours = map_(np.linspace(0, 1, 256)) if callable(map_) else np.array([[*colour, 1.0] for colour in map_])
+    colours = colour_map(palette)(np.linspace(0, 1, 256))
     light = colours[:, :3] @ [0.2126, 0.7152, 0.0722]
     if light[0] < light[-1]:
         colours, light = colours[::-1], light[::-1]

@@ -1,5 +1,6 @@
 """Intervals from values recomputed without one block of images each."""
 
+import functools
 import math
 
 import numpy as np
@@ -7,11 +8,11 @@ import numpy as np
 MINIMUM_BLOCKS = 5
 
 
-def jackknife_interval(value, left_out, sizes, bounds=(-math.inf, math.inf), level=0.95):
+def jackknife_interval(value, left_out, sizes, bounds=(-math.inf, math.inf), level=0.95, corrected=True):
     """Return the delete-a-block jackknife interval of a statistic.
 
-    The centre is the bias-corrected estimate, so that an interval need not lie around `value`: the mean
-    canonical correlation of a finite sample is too large, and the interval says by how much.
+    The centre is the bias-corrected estimate, so that the interval need not lie around `value`: the mean
+    canonical correlation of a finite sample is too large, and the interval shows it.
 
     Parameters
     ----------
@@ -25,6 +26,8 @@ def jackknife_interval(value, left_out, sizes, bounds=(-math.inf, math.inf), lev
         Possible range of the statistic; the interval is cut to it.
     level : float
         Confidence level.
+    corrected : bool
+        Whether the centre is the bias-corrected estimate or `value` itself.
 
     Returns
     -------
@@ -42,10 +45,12 @@ def jackknife_interval(value, left_out, sizes, bounds=(-math.inf, math.inf), lev
     pseudo = weight * value - (weight - 1) * left_out
     variance = ((pseudo - centre) ** 2 / (weight - 1)).mean()
     margin = student_quantile(0.5 + level / 2, blocks - 1) * math.sqrt(variance)
+    centre = centre if corrected else value
     low, high = (min(max(centre + sign * margin, bounds[0]), bounds[1]) for sign in (-1, 1))
     return float(low), float(high)
 
 
+@functools.cache
 def student_quantile(probability, freedom):
     """Return the quantile of Student's t for an integer number of degrees of freedom and probability > 0.5.
 

@@ -26,9 +26,8 @@ def cca_mean(pair):
 def cca_mean_98(pair, share=0.98):
     """Mean of the leading canonical correlations that make 98 % of their sum (google/svcca's ``mean``)."""
     rho = canonical_correlations(pair)
-    count = leading_count(rho, share)
-    kept = np.arange(rho.shape[1]) < count[:, None]
-    return (rho * kept).sum(axis=1) / count
+    # The number is that of the whole sample: a step in it would be a step in the intervals.
+    return rho[:, : leading_count(rho, share)[0]].mean(axis=1)
 
 
 def leading_count(rho, share):
@@ -41,13 +40,18 @@ def leading_count(rho, share):
 def svcca(pair, variance=0.99):
     """Mean canonical correlation after PCA to `variance` of each network (Raghu et al. 2017).
 
-    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix.
+    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix; stack
+    entries with a block left out keep as many as the whole sample.
     """
+    return svcca_correlations(pair, variance).mean(axis=1)
+
+
+def svcca_correlations(pair, variance=0.99):
+    """Return the canonical correlations of the kept principal directions, (stack, min(k_x, k_y)), largest first."""
     first = pair.first.principal_whitening(variance)
     second = pair.second.principal_whitening(variance)
     rho = np.linalg.svd(first.transpose(0, 2, 1) @ pair.comoment @ second, compute_uv=False)
-    smaller = np.minimum(pair.first.principal_count(variance), pair.second.principal_count(variance))
-    return np.clip(rho, 0, 1).sum(axis=1) / smaller
+    return np.clip(rho, 0, 1)
 
 
 def pwcca(pair, weights="first"):

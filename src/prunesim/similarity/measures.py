@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prunesim.errors import PrunesimError
-from prunesim.similarity import linear
+from prunesim.similarity import kernels, linear
 
 
 @dataclass(frozen=True)
@@ -15,9 +15,14 @@ class Measure:
     Attributes
     ----------
     function : callable
-        ``function(pair, **settings)`` for measures of co-moments (kind "linear"); kernel measures are
-        functions of the samples, see `prunesim.similarity.kernels`.
+        ``function(pair, **settings)`` for measures of co-moments (kind "linear"), and for kernel measures
+        ``function(first, second, starts, **settings)`` of what `prepare` returned for each network.
+    source : str
+        Where the measure was defined.
     kind : {"linear", "kernel"}
+        Kernel measures are computed on a subset of the samples.
+    prepare : callable, optional
+        ``prepare(sample, starts, **settings)``, for kernel measures.
     bounds : (float, float)
         Smallest and largest possible value.
     larger_is_more_similar : bool
@@ -28,17 +33,21 @@ class Measure:
         a number, has a vector added to each sample, or goes through an invertible linear map.
     needs_samples : bool
         Whether more samples than neurons are needed for the value to mean anything.
+    minimum_samples : int
+        Fewest samples for which the measure is defined.
+    bias_corrected : bool
+        Whether intervals are centred on the bias-corrected estimate. Not for measures that are steps, or that
+        mean something else when there are more samples.
     needs_norms : bool
         Whether the moments must hold row norms.
     settings : dict
         Names and defaults of what can be set.
-    source : str
-        Where the measure was defined.
     """
 
     function: Callable
     source: str
     kind: str = "linear"
+    prepare: Callable | None = None
     bounds: tuple = (0.0, 1.0)
     larger_is_more_similar: bool = True
     symmetric: bool = True
@@ -48,6 +57,8 @@ class Measure:
     translation: bool = True
     invertible: bool = False
     needs_samples: bool = False
+    minimum_samples: int = 2
+    bias_corrected: bool = True
     needs_norms: bool = False
     settings: dict = field(default_factory=dict)
 
@@ -84,6 +95,7 @@ MEASURES = {
         linear.cka_linear_debiased,
         "Song et al. 2012; Kornblith et al. 2019",
         bounds=(-math.inf, math.inf),
+        minimum_samples=4,
         needs_norms=True,
     ),
     "nbs": Measure(linear.nbs, "Tang et al. 2020"),
@@ -104,7 +116,23 @@ MEASURES = {
         "Wang et al. 2018",
         orthogonal=False,
         translation=False,
+        bias_corrected=False,
         settings={"epsilon": 0.5},
+    ),
+    "cka_rbf": Measure(
+        kernels.cka_rbf,
+        "Kornblith et al. 2019",
+        kind="kernel",
+        prepare=kernels.prepare_rbf,
+        settings={"bandwidth": 1.0},
+    ),
+    "mutual_knn": Measure(
+        kernels.mutual_knn,
+        "Huh et al. 2024",
+        kind="kernel",
+        prepare=kernels.prepare_neighbours,
+        bias_corrected=False,
+        settings={"neighbours": 10},
     ),
 }
 

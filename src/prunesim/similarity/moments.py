@@ -10,6 +10,7 @@ so that the count, the sums, the co-moments and the row-norm terms of the unbias
 matrix. Moments of parts of the data add up, and another shift is a linear map of the features.
 """
 
+import itertools
 import json
 import os
 import zipfile
@@ -144,7 +145,7 @@ def accumulate(
             np.einsum("ij,ij->i", part, part, out=chunk[:, starts[i] + widths[i]])
 
     with ThreadPoolExecutor(threads or blas_threads()) as pool:
-        for block, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        for block, (low, high) in enumerate(itertools.pairwise(edges)):
             for start in range(low, high, images):
                 stop = min(start + images, high)
                 chunk = buffer[: (stop - start) * rows_per_image]
@@ -200,7 +201,7 @@ def product_precision(matrices):
         deviation = np.sqrt((sample**2).mean(axis=0))
         # Not "<=" the other way round: NaN and infinite values fall to float64, where they are reported.
         live = deviation[deviation > 0]
-        if not len(live) or not (1e-8 < live.min() and live.max() < 1e8):
+        if not len(live) or not (live.min() > 1e-8 and live.max() < 1e8):
             return "float64"
         sample = sample[:, deviation > 0] / live
         values = np.linalg.eigvalsh(sample.T @ sample / len(sample))
@@ -247,12 +248,8 @@ def merge(first, second):
             f"Moments of widths {first.widths} and {second.widths} cannot be merged; "
             "both must have the same networks, pairs, row norms and number of blocks."
         )
-    maps = [
-        shift_map(old - new, first.norms) for old, new in zip(second.shifts, first.shifts, strict=True)
-    ]
-    grams = {
-        (i, j): gram + maps[i].T @ second.grams[i, j] @ maps[j] for (i, j), gram in first.grams.items()
-    }
+    maps = [shift_map(old - new, first.norms) for old, new in zip(second.shifts, first.shifts, strict=True)]
+    grams = {(i, j): gram + maps[i].T @ second.grams[i, j] @ maps[j] for (i, j), gram in first.grams.items()}
     return Moments(first.widths, first.shifts, first.norms, grams)
 
 

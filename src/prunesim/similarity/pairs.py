@@ -2,15 +2,20 @@
 
 import math
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.seeds import derive_seed
 from prunesim.similarity.jackknife import MINIMUM_BLOCKS, jackknife_interval
+from prunesim.similarity.kernels import sampled_rows
 from prunesim.similarity.measures import selected, split_settings
-from prunesim.similarity.moments import CHUNK_BYTES, accumulate, blas_threads, block_edges, image_order
+from prunesim.similarity.moments import CHUNK_BYTES, accumulate, block_edges, image_order
 from prunesim.similarity.statistics import Network, Pair, leave_out_stack
+
+# Kernels of 2,000 samples take 32 MB each.
+KEPT_KERNELS = 12
 
 
 def compare_pairs(
@@ -22,6 +27,7 @@ def compare_pairs(
     blocks=20,
     draws=5,
     seed=0,
+    names=None,
     chunk_bytes=CHUNK_BYTES,
     **settings,
 ):
@@ -44,6 +50,8 @@ def compare_pairs(
         Random permutations of the images that make the null; 0 asks for none.
     seed : int
         Of the blocks and of the permutations.
+    names : sequence of str, optional
+        What the matrices are called in messages and notes.
     chunk_bytes : int
         Size of the buffer in which rows are gathered.
     **settings
@@ -52,22 +60,23 @@ def compare_pairs(
     Returns
     -------
     list of dict
-        One a pair and measure, in that order, with the keys ``a``, ``b``, ``measure``, ``value``, ``ci_low``, ``ci_high``,
-        ``null``, ``n_images``, ``n_samples``, ``rank_a``, ``rank_b``, ``note``. What cannot be computed is None, with
-        the reason in ``note``, which is "" otherwise.
+        One a pair and measure, in that order, with the keys ``a``, ``b``, ``measure``, ``value``, ``ci_low``,
+        ``ci_high``, ``null``, ``n_images``, ``n_samples``, ``rank_a``, ``rank_b``, ``note``. What cannot be computed is
+        None, with the reason in ``note``, which is "" otherwise. Kernel measures count the samples that they use.
 
     Raises
     ------
     PrunesimError
         If the matrices do not fit together, hold NaN or infinite values, or a name or setting is unknown.
     """
-    matrices = [check_matrix(matrix, f"matrix {i}") for i, matrix in enumerate(matrices)]
+    names = [f"matrix {i}" for i in range(len(matrices))] if names is None else list(names)
+    matrices = [check_matrix(matrix, name) for matrix, name in zip(matrices, names, strict=True)]
     pairs = [(int(a), int(b)) for a, b in pairs]
     measures = selected(measures)
     settings = split_settings(measures, settings)
-    n_samples, n_images = check_rows(matrices, rows_per_image)
     if not pairs:
         return []
+    n_samples, n_images = check_rows(matrices, rows_per_image, names)
     used = _by_degree(pairs)
     place = {matrix: i for i, matrix in enumerate(used)}
     taken = [matrices[i] for i in used]
@@ -84,12 +93,14 @@ def compare_pairs(
     }
     order = image_order(n_images, seed, "blocks")
     moments = accumulate(taken, local, orders=[order] * len(taken), edges=edges, **options)
-    check_finite(moments, used)
-    networks = [
-        Network(leave_out_stack(moments.gram(i, i), leave_out), moments.shifts[i]) for i in range(len(taken))
-    ]
-    nulls = _nulls(taken, local, networks, measures, settings, draws, n_images, seed, options)
+    check_finite(moments, [names[i] for i in used])
+    networks = [Network(leave_out_stack(moments.gram(i, i), leave_out), moments.shifts[i]) for i in range(len(taken))]
+    linear = {name: measure for name, measure in measures.items() if measure.kind == "linear"}
+    nulls = _nulls(taken, local, networks, linear, settings, draws, n_images, seed, options)
     sizes = np.diff(edges)
+    kernel = {name: measure for name, measure in measures.items() if measure.kind == "kernel"}
+    subset = KernelSubset(n_images, rows_per_image, order, edges, leave_out, seed) if kernel else None
+    kernel_values = subset.values(taken, local, networks, kernel, settings, draws) if kernel else {}
 
     def finish(index):
         (a, b), (i, j) = pairs[index], local[index]
@@ -99,8 +110,18 @@ def compare_pairs(
             row = {"a": a, "b": b, "measure": name, "value": None, "ci_low": None, "ci_high": None, "null": None}
             row |= {"n_images": n_images, "n_samples": n_samples}
             row |= {"rank_a": int(pair.first.rank[0]), "rank_b": int(pair.second.rank[0])}
-            row["note"] = refusal(measure, n_samples, pair.first, pair.second, (a, b))
-            if not row["note"]:
+            row["note"] = refusal(measure, n_samples, pair.first, pair.second, (names[a], names[b]))
+            if row["note"]:
+                pass
+            elif name in kernel:
+                row |= {"n_images": subset.n_images, "n_samples": len(subset.rows)}
+                values, row["null"], row["note"] = kernel_values[i, j, name]
+                if values is not None:
+                    row["value"] = float(values[0])
+                    row["note"] = row["note"] or interval_note
+                    if leave_out:
+                        _add_interval(row, measure, values[1:], subset.sizes, 1)
+            else:
                 values = measure.function(pair, **settings[name])
                 row["value"] = float(values[0])
                 row["null"] = nulls.get((i, j, name))
@@ -110,8 +131,7 @@ def compare_pairs(
             rows.append(row)
         return rows
 
-    with ThreadPoolExecutor(blas_threads()) as pool:
-        return [row for rows in pool.map(finish, range(len(pairs))) for row in rows]
+    return [row for index in range(len(pairs)) for row in finish(index)]
 
 
 def _by_degree(pairs):
@@ -123,43 +143,37 @@ def _by_degree(pairs):
 def _add_interval(row, measure, left_out, sizes, rows_per_image):
     left = row["n_samples"] - int(sizes.max()) * rows_per_image
     if measure.needs_samples and left <= max(row["rank_a"], row["rank_b"]):
-        row["note"] = f"no interval: {left} samples are left without a block, for ranks {row['rank_a']} and {row['rank_b']}"
+        row["note"] = (
+            f"no interval: {left} samples are left without a block, for ranks {row['rank_a']} and {row['rank_b']}"
+        )
     elif not np.isfinite(left_out).all():
         row["note"] = "no interval: without one of the blocks the measure has no value"
     else:
-        row["ci_low"], row["ci_high"] = jackknife_interval(row["value"], left_out, sizes, measure.bounds)
+        row["ci_low"], row["ci_high"] = jackknife_interval(
+            row["value"], left_out, sizes, measure.bounds, corrected=measure.bias_corrected
+        )
 
 
 def _nulls(matrices, pairs, networks, measures, settings, draws, n_images, seed, options):
     """Return {(i, j, measure): mean of the measure over random orders of the images of one network}."""
-    if not draws or n_images < 2:
+    if not draws or not measures or n_images < 2:
         return {}
     whole = [Network(network.gram[:1], network.shift) for network in networks]
     distinct = sorted(set(pairs))
     sums = {}
     for stack, orders, where in _null_passes(distinct, draws, n_images, seed):
-        moments = accumulate(
-            [matrices[i] for i in stack], where.values(), orders=orders, squares=False, **options
-        )
-
-        def finish(item, moments=moments):
-            (i, j, _), (k, m) = item
+        moments = accumulate([matrices[i] for i in stack], where.values(), orders=orders, squares=False, **options)
+        for (i, j, _), (k, m) in where.items():
             pair = Pair(whole[i], whole[j], moments.gram(k, m))
-            return {
-                (i, j, name): float(measure.function(pair, **settings[name])[0])
-                for name, measure in measures.items()
-                if not refusal(measure, int(pair.count[0]), whole[i], whole[j])
-            }
-
-        with ThreadPoolExecutor(blas_threads()) as pool:
-            for values in pool.map(finish, where.items()):
-                for key, value in values.items():
-                    sums[key] = sums.get(key, 0.0) + value / draws
+            for name, measure in measures.items():
+                if not refusal(measure, int(pair.count[0]), whole[i], whole[j]):
+                    value = float(measure.function(pair, **settings[name])[0])
+                    sums[i, j, name] = sums.get((i, j, name), 0.0) + value / draws
     return sums
 
 
 def _null_passes(pairs, draws, n_images, seed):
-    """Yield (matrices to stack, the order of images of each, {(i, j, draw): where its product is}) a pass over the data.
+    """Yield (matrices to stack, the order of images of each, {(i, j, draw): where its product is}) a pass.
 
     When one network is in all pairs, its images alone are permuted, and one pass serves all draws. Otherwise each
     network has its own order, one pass a draw; a network compared with itself then enters twice.
@@ -186,11 +200,85 @@ def _null_passes(pairs, draws, n_images, seed):
         yield stack + twice, orders, {(i, j, draw): (place[i], copy[i] if i == j else place[j]) for i, j in pairs}
 
 
+class KernelSubset:
+    """The samples on which kernel measures are computed, and the values there.
+
+    Attributes
+    ----------
+    rows : numpy.ndarray
+        Row numbers, ascending.
+    blocks : numpy.ndarray or None
+        The block of each row.
+    sizes : numpy.ndarray
+        Number of `rows` of each block.
+    n_images : int
+        Number of images among them.
+    """
+
+    def __init__(self, n_images, rows_per_image, order, edges, leave_out, seed):
+        rng = np.random.default_rng(derive_seed(seed, "null", "subset"))
+        rows = sampled_rows(n_images, rows_per_image, rng)
+        block = np.empty(n_images, dtype=np.int64)
+        block[order] = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+        # Rows stay as they lie, because equal distances are ordered by row.
+        self.rows = rows
+        _, blocks, self.sizes = np.unique(block[rows // rows_per_image], return_inverse=True, return_counts=True)
+        self.blocks = blocks if leave_out else None
+        self.rows_per_image = rows_per_image
+        self.total_images = n_images
+        self.n_images = len(np.unique(rows // rows_per_image))
+        self.seed = seed
+
+    def sample(self, matrix, draw=None):
+        """Return the rows of a matrix, (n, p), or those of randomly exchanged images at the same positions."""
+        rows = self.rows
+        if draw is not None:
+            image, position = np.divmod(rows, self.rows_per_image)
+            images = image_order(self.total_images, self.seed, "kernel", draw)
+            rows = images[image] * self.rows_per_image + position
+        return np.asarray(matrix[rows])
+
+    def values(self, matrices, pairs, networks, measures, settings, draws):
+        """Return {(i, j, measure): (stack of values or None, null or None, note)}."""
+        results = {}
+        for name, measure in measures.items():
+
+            def prepare(i, draw=None, name=name, measure=measure):
+                blocks = self.blocks if draw is None else None
+                return measure.prepare(self.sample(matrices[i], draw), blocks, **settings[name])
+
+            prepare = lru_cache(KEPT_KERNELS)(prepare)
+            for i, j in sorted(set(pairs)):
+                if refusal(measure, len(self.rows), networks[i], networks[j]):
+                    continue
+                try:
+                    values = measure.function(prepare(i), prepare(j), self.blocks, **settings[name])
+                except PrunesimError as error:
+                    results[i, j, name] = None, None, f"no value: {error}"
+                    continue
+                null = []
+                for draw in range(draws if self.n_images > 1 else 0):
+                    try:
+                        first, second = self._whole(prepare(i)), prepare(j, draw)
+                        null.append(measure.function(first, second, None, **settings[name])[0])
+                    except PrunesimError:
+                        null = []
+                        break
+                results[i, j, name] = values, float(np.mean(null)) if null else None, ""
+        return results
+
+    @staticmethod
+    def _whole(prepared):
+        return (prepared[0], prepared[1][:1]) if isinstance(prepared, tuple) else prepared[:1]
+
+
 def refusal(measure, n_samples, first, second, names=("a", "b")):
     """Return why a measure has no value for a pair of networks, or ""."""
     for network, name in zip((first, second), names, strict=True):
         if network.total[0] == 0:
-            return f"no value: network {name} has no variance (all {network.width} neurons are constant)"
+            return f"no value: {name} has no variance (all {network.width} neurons are constant)"
+    if n_samples < measure.minimum_samples:
+        return f"no value: {n_samples} samples, at least {measure.minimum_samples} are needed"
     if measure.needs_samples and n_samples <= max(first.width, second.width):
         return (
             f"no value: {n_samples} samples for {first.width} and {second.width} neurons; "
@@ -216,24 +304,25 @@ def check_matrix(matrix, name):
     return matrix
 
 
-def check_rows(matrices, rows_per_image):
+def check_rows(matrices, rows_per_image, names):
     """Return (samples, images) of matrices that must have the same rows.
 
     Raises
     ------
     PrunesimError
     """
-    counts = [len(matrix) for matrix in matrices]
-    if len(set(counts)) > 1:
-        raise PrunesimError(
-            f"The matrices have {' and '.join(str(count) for count in sorted(set(counts)))} rows; "
-            "rows are samples, and must be the same samples in all of them."
-        )
-    if rows_per_image < 1 or counts[0] % rows_per_image:
-        raise PrunesimError(f"{counts[0]} rows cannot be split into images of {rows_per_image} rows each.")
-    if counts[0] < 2:
-        raise PrunesimError(f"There is {counts[0]} sample; at least 2 are needed.")
-    return counts[0], counts[0] // rows_per_image
+    for matrix, name in zip(matrices, names, strict=True):
+        if len(matrix) != len(matrices[0]):
+            raise PrunesimError(
+                f"{names[0]} has {len(matrices[0])} rows and {name} has {len(matrix)}; rows are samples, and "
+                "must be the same samples in both."
+            )
+    count = len(matrices[0])
+    if rows_per_image < 1 or count % rows_per_image:
+        raise PrunesimError(f"{count} rows cannot be split into images of {rows_per_image} rows each.")
+    if count < 2:
+        raise PrunesimError(f"{names[0]} has {count} sample; at least 2 are needed.")
+    return count, count // rows_per_image
 
 
 def check_finite(moments, names):
@@ -245,4 +334,4 @@ def check_finite(moments, names):
     """
     for i, name in enumerate(names):
         if not math.isfinite(moments.gram(i, i).sum()):
-            raise PrunesimError(f"matrix {name} holds NaN or infinite values (or larger than 1e150); all must be finite.")
+            raise PrunesimError(f"{name} holds NaN, infinite or huge values; all must be finite.")

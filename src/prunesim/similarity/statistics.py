@@ -106,19 +106,18 @@ class Network:
         return _cut(*np.linalg.eigh(self.comoment * self.live[:, :, None] * self.live[:, None, :]))
 
     def principal_count(self, variance):
-        """(stack,): the smallest number of principal directions with that share of the variance."""
-        values = self.principal_basis[0]
-        cumulative = np.cumsum(values, axis=1)
+        """Return the smallest number of principal directions of the whole sample with that share of the variance."""
+        values = self.principal_basis[0][0]
+        cumulative = np.cumsum(values)
         # The slack keeps a share that is met exactly from being missed by rounding.
-        goal = variance * cumulative[:, -1:] * (1 - 1e-13)
-        count = (cumulative < goal).sum(axis=1) + 1
-        return np.minimum(count, (values > 0).sum(axis=1))
+        count = int((cumulative < variance * cumulative[-1] * (1 - 1e-13)).sum()) + 1
+        return min(count, int((values > 0).sum()))
 
     def principal_whitening(self, variance):
-        """(stack, p, p): whitening of the leading principal directions, 0 in the other columns."""
+        """(stack, p, k): whitening of the k leading principal directions, as many in each entry of the stack."""
         values, vectors = self.principal_basis
-        kept = np.arange(self.width) < self.principal_count(variance)[:, None]
-        return vectors * (_inverse(np.sqrt(values)) * kept)[:, None, :]
+        count = self.principal_count(variance)
+        return vectors[:, :, :count] * _inverse(np.sqrt(values[:, None, :count]))
 
     @cached_property
     def raw_gram(self):

@@ -11,14 +11,15 @@ from prunesim.errors import PrunesimError
 from prunesim.networks.state import load_arrays, network_arrays
 
 
-def save_checkpoint(path, network, optimizer, *, fingerprint, epoch, history):
+def save_checkpoint(path, network, state, *, fingerprint, epoch, history):
     """Write the state after an epoch, atomically.
 
     Parameters
     ----------
     path : path-like
     network : torch.nn.Module
-    optimizer : torch.optim.Optimizer
+    state : dict of str to list of torch.Tensor
+        Of the optimizer.
     fingerprint : str
         Stands for everything the training depends on; see `load_checkpoint`.
     epoch : int
@@ -27,14 +28,12 @@ def save_checkpoint(path, network, optimizer, *, fingerprint, epoch, history):
         One row for each finished epoch.
     """
     tensors = {f"network/{name}": array for name, array in network_arrays(network).items()}
-    for index, state in optimizer.state_dict()["state"].items():
-        for key, value in state.items():
-            if value is not None:
-                tensors[f"optimizer/{index}/{key}"] = value.detach().cpu().numpy()
+    for key, values in state.items():
+        tensors |= {f"optimizer/{key}/{index}": value.cpu().numpy() for index, value in enumerate(values)}
     save_tensors(path, tensors, {"fingerprint": fingerprint, "epoch": epoch, "history": history})
 
 
-def load_checkpoint(path, network, optimizer, *, fingerprint):
+def load_checkpoint(path, network, state, *, fingerprint):
     """Restore a checkpoint of the same training, if there is one.
 
     A checkpoint with another fingerprint (settings, inputs, code or versions have changed since) and one that
@@ -55,10 +54,7 @@ def load_checkpoint(path, network, optimizer, *, fingerprint):
     prefix = "network/"
     arrays = {name.removeprefix(prefix): array for name, array in tensors.items() if name.startswith(prefix)}
     load_arrays(network, arrays, path)
-    state = {}
-    for name, array in tensors.items():
-        if name.startswith("optimizer/"):
-            _, index, key = name.split("/", 2)
-            state.setdefault(int(index), {})[key] = torch.from_numpy(array)
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+    for key, values in state.items():
+        for index, value in enumerate(values):
+            value.copy_(torch.from_numpy(tensors[f"optimizer/{key}/{index}"]))
     return metadata["epoch"], metadata["history"]

@@ -9,18 +9,11 @@ from torch.nn import functional
 from prunesim.errors import PrunesimError
 from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
 from prunesim.training.data import crop_and_flip
+from prunesim.training.optimizer import initial_state
+from prunesim.training.optimizer import step as optimizer_step
 from prunesim.training.schedule import learning_rates
 
 EVALUATION_BATCH = 500
-
-
-def make_optimizer(network, settings):
-    """Return a fresh optimizer; its learning rate is set at every step."""
-    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    rate, decay = settings["learning_rate"], settings["weight_decay"]
-    if settings["optimizer"] == "adam":
-        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
-    return torch.optim.SGD(parameters, lr=rate, momentum=settings["momentum"], weight_decay=decay)
 
 
 def evaluate(network, images, labels, normalise, autocast):
@@ -121,14 +114,15 @@ def train(
     steps_per_epoch = math.ceil(len(images) / settings["batch_size"])
     rates = learning_rates(settings, steps_per_epoch)
     last_step = len(rates) if last_step is None else last_step
-    optimizer = make_optimizer(network, settings)
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    state = initial_state(parameters, settings)
     masked = [(parameter, mask[name]) for name, parameter in network.named_parameters() if name in (mask or {})]
     with torch.no_grad():
         for parameter, kept in masked:
             parameter.masked_fill_(kept == 0, 0.0)
     history = []
     if checkpoint is not None:
-        epoch, history = load_checkpoint(checkpoint, network, optimizer, fingerprint=fingerprint)
+        epoch, history = load_checkpoint(checkpoint, network, state, fingerprint=fingerprint)
         if epoch:
             log(f"going on from {checkpoint} after epoch {epoch}")
             first_step = epoch * steps_per_epoch
@@ -140,18 +134,17 @@ def train(
         started = time.perf_counter()
         losses, sizes = [], []
         for step, (batch, target) in _batches(images, labels, settings, seed_of, epoch, steps, steps_per_epoch):
-            optimizer.param_groups[0]["lr"] = rates[step]
             with autocast():
                 output = network(normalise(batch))
             loss = functional.cross_entropy(output.float(), target)
-            optimizer.zero_grad(set_to_none=True)
+            network.zero_grad(set_to_none=True)
             loss.backward()
             for parameter, kept in masked:
                 if parameter.grad is not None:
                     parameter.grad.mul_(kept)
             if settings["clip_norm"] is not None:
                 torch.nn.utils.clip_grad_norm_(network.parameters(), settings["clip_norm"])
-            optimizer.step()
+            optimizer_step(parameters, state, rates[step], settings)
             with torch.no_grad():
                 for parameter, kept in masked:
                     parameter.mul_(kept)
@@ -164,7 +157,7 @@ def train(
         history.append({**row, "validation_loss": loss, "validation_accuracy": accuracy, "seconds": seconds})
         log(_line(history[-1], settings["epochs"], sum(sizes) / seconds))
         if checkpoint is not None and epoch + 1 < settings["epochs"]:
-            save_checkpoint(checkpoint, network, optimizer, fingerprint=fingerprint, epoch=epoch + 1, history=history)
+            save_checkpoint(checkpoint, network, state, fingerprint=fingerprint, epoch=epoch + 1, history=history)
     return history
 
 

@@ -1,20 +1,21 @@
-"""Learning rates: one number a step, known before training starts."""
+"""Learning rates: one number a step, known before training starts, so that a round can start at any step."""
 
-import warnings
+import math
 
-import torch
-from torch.optim import lr_scheduler
+WARM_UP = 0.3
+START_DIVISOR = 25.0
+END_DIVISOR = 1e4
 
 
 def learning_rates(settings, steps_per_epoch):
     """Return the learning rate of every step of a training.
 
-    PyTorch's own schedulers say what the rates are; having them as a list lets a round start at any step.
+    The rates are those of PyTorch's MultiStepLR, CosineAnnealingLR and OneCycleLR with their defaults.
 
     Parameters
     ----------
     settings : dict
-        ``epochs``, ``learning_rate``, ``schedule``, ``milestones`` (epochs), ``gamma`` of the ``training`` section.
+        ``epochs``, ``learning_rate``, ``schedule``, ``milestones`` (epochs) and ``gamma`` of the ``training`` section.
     steps_per_epoch : int
 
     Returns
@@ -22,24 +23,35 @@ def learning_rates(settings, steps_per_epoch):
     list of float
         ``epochs * steps_per_epoch`` rates.
     """
-    total = settings["epochs"] * steps_per_epoch
+    steps = range(settings["epochs"] * steps_per_epoch)
     rate = settings["learning_rate"]
-    if settings["schedule"] == "constant":
-        return [rate] * total
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=rate)
-    scheduler = {
-        "step": lambda: lr_scheduler.MultiStepLR(
-            optimizer, [epoch * steps_per_epoch for epoch in settings["milestones"]], settings["gamma"]
-        ),
-        "cosine": lambda: lr_scheduler.CosineAnnealingLR(optimizer, T_max=total),
-        "one_cycle": lambda: lr_scheduler.OneCycleLR(optimizer, rate, total_steps=total, cycle_momentum=False),
-    }[settings["schedule"]]()
-    rates = []
-    with warnings.catch_warnings():
-        # The schedulers warn that no optimizer step came between; none is meant to.
-        warnings.simplefilter("ignore", UserWarning)
-        for step in range(total):
-            rates.append(float(optimizer.param_groups[0]["lr"]))
-            if step + 1 < total:
-                scheduler.step()
-    return rates
+    return [rate * SCHEDULES[settings["schedule"]](step, len(steps), steps_per_epoch, settings) for step in steps]
+
+
+def _constant(step, steps, steps_per_epoch, settings):
+    return 1.0
+
+
+def _step(step, steps, steps_per_epoch, settings):
+    return settings["gamma"] ** sum(step >= epoch * steps_per_epoch for epoch in settings["milestones"])
+
+
+def _cosine(step, steps, steps_per_epoch, settings):
+    return _between(1.0, 0.0, step / steps)
+
+
+def _one_cycle(step, steps, steps_per_epoch, settings):
+    """Rise over the first 30 % of the steps from 1/25 of the rate, and fall to almost nothing (Smith 2018)."""
+    start, end = 1 / START_DIVISOR, 1 / START_DIVISOR / END_DIVISOR
+    top, last = WARM_UP * steps - 1, steps - 1
+    if step <= top:
+        return _between(start, 1.0, step / top if top else 1.0)
+    return _between(1.0, end, (step - top) / (last - top))
+
+
+def _between(first, last, share):
+    """Follow half a cosine from `first` to `last`."""
+    return last + (first - last) * (1 + math.cos(math.pi * share)) / 2
+
+
+SCHEDULES = {"constant": _constant, "step": _step, "cosine": _cosine, "one_cycle": _one_cycle}

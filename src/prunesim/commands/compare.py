@@ -1,0 +1,103 @@
+"""``prunesim compare``: the similarity of two activation files."""
+
+import json
+
+import numpy as np
+
+from prunesim.arrays import load_array
+from prunesim.errors import PrunesimError
+from prunesim.similarity import MEASURES, compare, details
+from prunesim.similarity.views import VIEWS
+
+
+def add_arguments(parser):
+    """Add the arguments of the verb."""
+    parser.add_argument("first", metavar="A.npy", help="activations: samples x neurons, or N x C x H x W")
+    parser.add_argument("second", metavar="B.npy", help="activations of the other layer for the same samples")
+    parser.add_argument(
+        "--measures", nargs="+", default=["all"], metavar="NAME", help=f"all (default), or of {', '.join(MEASURES)}"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--interval", action="store_true", help="add 95 %% jackknife intervals and the null")
+    parser.add_argument("--details", action="store_true", help="add all canonical correlations and the match curve")
+    parser.add_argument(
+        "--view",
+        choices=VIEWS,
+        default="channels",
+        help="what N x C x H x W arrays are: positions as samples (default), flattened, or averaged to --size",
+    )
+    parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="average maps to this size first")
+    parser.add_argument("--rows-per-image", type=int, metavar="ROWS", help="rows of 2-D files that are one image")
+    parser.add_argument("--blocks", type=int, default=20, help="blocks of images of the jackknife (default 20)")
+    parser.add_argument("--draws", type=int, default=5, help="permutations that make the null (default 5)")
+    parser.add_argument("--seed", type=int, default=0, help="of blocks, permutations and subset (default 0)")
+    parser.add_argument("--variance", type=float, default=0.99, help="share that svcca keeps (default 0.99)")
+    parser.add_argument("--weights", default="first", help="of pwcca: first (default), second or mean")
+    parser.add_argument("--epsilon", type=float, default=0.5, help="of subspace_match (default 0.5)")
+    parser.add_argument("--neighbours", type=int, default=10, help="of mutual_knn (default 10)")
+    parser.add_argument("--bandwidth", type=float, default=1.0, help="of cka_rbf, in root medians (default 1)")
+
+
+def run(arguments):
+    """Print the similarity of the two files; refuse what was asked for by name and cannot be computed."""
+    files = (arguments.first, arguments.second)
+    arrays = [_load(path) for path in files]
+    everything = arguments.measures == ["all"]
+    result = compare(
+        *arrays,
+        "all" if everything else arguments.measures,
+        interval=arguments.interval,
+        view=arguments.view,
+        size=arguments.size,
+        rows_per_image=arguments.rows_per_image,
+        blocks=arguments.blocks,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        names=files,
+        variance=arguments.variance,
+        weights=arguments.weights,
+        epsilon=arguments.epsilon,
+        neighbours=arguments.neighbours,
+        bandwidth=arguments.bandwidth,
+    )
+    for name, entry in result["measures"].items():
+        if not everything and " samples" in entry.get("note", "") and entry["value"] is None:
+            raise PrunesimError(f"{name} has {entry['note']}.")
+    if arguments.details:
+        result["details"] = details(
+            *arrays, variance=arguments.variance, view=arguments.view, size=arguments.size, names=files
+        )
+    print(json.dumps(result, indent=2, allow_nan=False) if arguments.json else table(result))
+
+
+def _load(path):
+    array = load_array(path, mmap=True)
+    if not isinstance(array, np.ndarray):
+        raise PrunesimError(f"{path} holds several arrays; it must be a .npy file with one.")
+    return array
+
+
+def table(result):
+    """Return the result of `compare` as text."""
+    n, p, q, rank_a, rank_b = (result[key] for key in ("n", "p", "q", "rank_a", "rank_b"))
+    lines = [f"n = {n} samples, p = {p} and q = {q} neurons, ranks {rank_a} and {rank_b}"]
+    width = max(len(name) for name in result["measures"])
+    interval = any("ci_low" in entry for entry in result["measures"].values())
+    if interval:
+        lines.append(f"{'':{width}}  {'value':>9}  {'95 % interval':>20}  {'null':>9}")
+    for name, entry in result["measures"].items():
+        cells = [f"{name:{width}}", _number(entry["value"])]
+        if interval:
+            cells += [f"{_number(entry['ci_low'])}  {_number(entry['ci_high'])}", _number(entry["null"])]
+        if "n" in entry:
+            cells.append(f"({entry['n']} samples)")
+        if "note" in entry:
+            cells.append(entry["note"])
+        lines.append("  ".join(cells).rstrip())
+    if "details" in result:
+        lines.append(json.dumps(result["details"]))
+    return "\n".join(lines)
+
+
+def _number(value):
+    return f"{'-':>9}" if value is None else f"{value:9.6f}"

@@ -1,0 +1,141 @@
+"""Measures that need all distances between samples, computed on a subset of the samples.
+
+Each is split in two: what one network needs (``prepare``), done once, and what a pair needs. `blocks` holds the block
+of images of each sample, 0 to B - 1, and values come as a stack: all samples first, then without each block. With
+``blocks=None`` only the first is computed.
+"""
+
+import numpy as np
+
+from prunesim.errors import PrunesimError
+
+MAXIMUM_SAMPLES = 2000
+
+
+def sampled_rows(n_images, rows_per_image, rng, maximum=MAXIMUM_SAMPLES):
+    """Return sorted row numbers: all when there are at most `maximum`, else that many, spread over the images.
+
+    One random row of each image in random order, then a second one of each, until there are enough: rows of
+    different images tell more than rows of the same.
+    """
+    if n_images * rows_per_image <= maximum:
+        return np.arange(n_images * rows_per_image)
+    order = rng.permutation(n_images)
+    rounds = -(-maximum // n_images)
+    positions = rng.permuted(np.tile(np.arange(rows_per_image), (n_images, 1)), axis=1)[:, :rounds]
+    return np.sort((order * rows_per_image + positions[order].T).ravel()[:maximum])
+
+
+def squared_distances(sample):
+    """Return squared Euclidean distances of all rows, (n, n), exactly 0 on the diagonal and symmetric."""
+    # Equal samples (dead layers have many) get equal distances, bit for bit: ties stay ties.
+    rows = np.ascontiguousarray(sample, dtype=np.float64) + 0.0
+    _, first, same = np.unique(rows.view(f"V{8 * rows.shape[1]}").ravel(), return_index=True, return_inverse=True)
+    rows = rows[first] - rows.mean(axis=0)
+    # Scaled, so that very large or small activations neither overflow nor vanish when squared.
+    largest = np.abs(rows).max()
+    if largest > 0:
+        rows = rows / largest
+    norms = np.einsum("ij,ij->i", rows, rows)
+    distances = norms[:, None] + norms - 2 * (rows @ rows.T)
+    np.maximum(distances, 0, out=distances)
+    np.fill_diagonal(distances, 0)
+    return distances[np.ix_(same, same)]
+
+
+def prepare_rbf(sample, blocks, bandwidth=1.0):
+    """Return the Gaussian kernel exp(-d^2 / (2 bandwidth^2 median(d^2))) and its own HSIC, stacked.
+
+    The median is that of all squared distances, the zero diagonal included (Kornblith et al. 2019).
+    """
+    distances = squared_distances(sample)
+    median = np.median(distances)
+    if median == 0:
+        raise PrunesimError("more than half of the pairs of samples are equal, so that the median distance is 0")
+    kernel = np.exp(distances / (-2 * bandwidth**2 * median))
+    return kernel, _hsic(kernel, kernel, blocks)
+
+
+def cka_rbf(first, second, blocks, bandwidth=1.0):
+    """CKA with Gaussian kernels (Kornblith et al. 2019): <HKH, HLH> / (|HKH|_F |HLH|_F).
+
+    Bandwidths of left-out stacks are those of the whole sample.
+    """
+    return _hsic(first[0], second[0], blocks) / np.sqrt(first[1] * second[1])
+
+
+def _hsic(k, l, blocks):  # noqa: E741
+    """Return <HKH, HLH> for all samples and without each block, in O(n^2) for all together.
+
+    Equal to sum(K * L) - 2 / n sum_i k_i l_i + k l / n^2 with row sums k_i, l_i and totals k, l.
+    """
+    n = len(k)
+    product = k * l
+    rows_k, rows_l = k.sum(axis=1), l.sum(axis=1)
+    whole = product.sum() - 2 / n * (rows_k @ rows_l) + rows_k.sum() * rows_l.sum() / n**2
+    if blocks is None:
+        return np.array([whole])
+    member = (blocks[:, None] == np.arange(blocks.max() + 1)).astype(np.float64)
+    sizes = member.sum(axis=0)
+    table = member.T @ (product @ member)
+    left_k = (rows_k[:, None] - k @ member) * (1 - member)
+    left_l = (rows_l[:, None] - l @ member) * (1 - member)
+    left = n - sizes
+    products = table.sum() - 2 * table.sum(axis=1) + np.diag(table)
+    values = products - 2 / left * (left_k * left_l).sum(axis=0) + left_k.sum(axis=0) * left_l.sum(axis=0) / left**2
+    return np.append(whole, values)
+
+
+def prepare_neighbours(sample, blocks, neighbours=10):
+    """Return the nearest neighbours of each sample, a list (n, neighbours) for each entry of the stack.
+
+    Rows of samples that an entry leaves out hold -1. Equal distances are ordered by row.
+    """
+    n = len(sample)
+    if n <= neighbours:
+        raise PrunesimError(f"{n} samples do not have {neighbours} neighbours")
+    distances = squared_distances(sample)
+    np.fill_diagonal(distances, np.inf)
+    if blocks is None:
+        return nearest(distances, neighbours)[None]
+    listed = nearest(distances, min(n - 1, 4 * neighbours + 20))
+    stack = [listed[:, :neighbours]]
+    for block in range(blocks.max() + 1):
+        kept = blocks[listed] != block
+        inside = blocks == block
+        if (kept.sum(axis=1)[~inside] < neighbours).any():
+            listed = nearest(distances, n - 1)
+            kept = blocks[listed] != block
+            if (kept.sum(axis=1)[~inside] < neighbours).any():
+                raise PrunesimError(f"{n - inside.sum()} samples without a block do not have {neighbours} neighbours")
+        first = np.argsort(~kept, axis=1, kind="stable")[:, :neighbours]
+        left = np.take_along_axis(listed, first, axis=1)
+        left[inside] = -1
+        stack.append(left)
+    return np.stack(stack)
+
+
+def nearest(distances, count):
+    """Return the columns of the `count` smallest distances of each row, nearest first, ties by column."""
+    if count >= distances.shape[1] - 1:
+        return np.argsort(distances, axis=1, kind="stable")[:, :count]
+    found = np.sort(np.argpartition(distances, count - 1, axis=1)[:, :count], axis=1)
+    near = np.take_along_axis(distances, found, axis=1)
+    found = np.take_along_axis(found, np.argsort(near, axis=1, kind="stable"), axis=1)
+    # A tie at the edge of the list: which of the equals were found is then an accident.
+    tied = (distances <= near.max(axis=1)[:, None]).sum(axis=1) > count
+    found[tied] = np.argsort(distances[tied], axis=1, kind="stable")[:, :count]
+    return found
+
+
+def mutual_knn(first, second, blocks, neighbours=10):
+    """Mean share of the k nearest neighbours that a sample has in common in both networks (Huh et al. 2024).
+
+    Euclidean distance, the sample itself not counted.
+    """
+    values = []
+    for one, other in zip(first, second, strict=True):
+        kept = one[:, 0] >= 0
+        shared = (one[kept][:, :, None] == other[kept][:, None, :]).sum()
+        values.append(shared / (kept.sum() * neighbours))
+    return np.array(values)

@@ -1,0 +1,160 @@
+"""One pair of activation arrays: the entry point of the library and of ``prunesim compare``."""
+
+from prunesim.similarity.linear import (
+    canonical_correlations,
+    cca_mean,
+    cca_mean_98,
+    pwcca,
+    subspace_match_curve,
+    svcca,
+    svcca_correlations,
+)
+from prunesim.similarity.measures import MEASURES
+from prunesim.similarity.moments import accumulate
+from prunesim.similarity.pairs import check_finite, check_matrix, check_rows, compare_pairs, refusal
+from prunesim.similarity.statistics import Network, Pair, leave_out_stack
+from prunesim.similarity.views import view_pair
+
+EPSILONS = tuple(round(0.05 * step, 2) for step in range(21))
+
+
+def compare(
+    x,
+    y,
+    measures="all",
+    *,
+    interval=False,
+    view="channels",
+    size=None,
+    rows_per_image=None,
+    blocks=20,
+    draws=5,
+    seed=0,
+    names=("a", "b"),
+    **settings,
+):
+    """Return the similarity of two activation arrays over the same samples.
+
+    Parameters
+    ----------
+    x, y : array_like
+        (samples, neurons), widths may differ, or N x C x H x W.
+    measures : iterable of str or "all"
+        Names in `MEASURES`.
+    interval : bool
+        Add 95 % jackknife intervals and the null.
+    view, size
+        How 4-D arrays become matrices, see `view_pair`.
+    rows_per_image : int, optional
+        Consecutive rows of 2-D arrays that belong to one image, 1 by default: intervals leave out whole images.
+    blocks, draws, seed, **settings
+        See `compare_pairs`.
+    names : (str, str)
+        What the arrays are called in messages.
+
+    Returns
+    -------
+    dict
+        ``n``, ``p``, ``q`` (samples and neurons), ``rank_a``, ``rank_b``, and ``measures``: for each name a dict with
+        ``value``, with `interval` also ``ci_low``, ``ci_high`` and ``null``; ``n`` where a measure used fewer samples;
+        ``note`` where something could not be computed (it is then None).
+
+    Raises
+    ------
+    PrunesimError
+        If the arrays do not fit together, hold NaN or infinite values, or a name or setting is unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> x = rng.standard_normal((500, 8))
+    >>> result = compare(x, x @ rng.standard_normal((8, 8)), ["cca_mean", "cka_linear"])
+    >>> round(result["measures"]["cca_mean"]["value"], 6)
+    1.0
+    """
+    x, y, rows = view_pair(x, y, view, size, names)
+    rows_per_image = rows if rows_per_image is None else rows_per_image
+    results = compare_pairs(
+        [x, y],
+        [(0, 1)],
+        measures,
+        rows_per_image=rows_per_image,
+        blocks=blocks if interval else 0,
+        draws=draws if interval else 0,
+        seed=seed,
+        names=names,
+        **settings,
+    )
+    summary = {"n": len(x), "p": x.shape[1], "q": y.shape[1]}
+    summary |= {key: results[0][key] if results else None for key in ("rank_a", "rank_b")}
+    summary["measures"] = {}
+    for row in results:
+        entry = {"value": row["value"]}
+        if interval:
+            entry |= {key: row[key] for key in ("ci_low", "ci_high", "null")}
+        if row["n_samples"] != len(x):
+            entry["n"] = row["n_samples"]
+        if row["note"]:
+            entry["note"] = row["note"]
+        summary["measures"][row["measure"]] = entry
+    return summary
+
+
+def details(x, y, *, variance=0.99, epsilons=EPSILONS, view="channels", size=None, names=("a", "b")):
+    """Return what stands behind the CCA measures and the subspace match of two activation arrays.
+
+    Parameters
+    ----------
+    x, y, view, size, names
+        As for `compare`.
+    variance : float
+        Share of the variance that SVCCA keeps.
+    epsilons : sequence of float
+        Where the maximum match is computed.
+
+    Returns
+    -------
+    dict
+        ``canonical_correlations``: all of them, min of the ranks; ``svcca_correlations`` and ``svcca_dimensions``
+        (Raghu et al. 2017); ``means``: their summaries, ``cca``, ``cca_98``, ``svcca`` (Raghu et al.), ``pwcca_first``,
+        ``pwcca_second`` and ``pwcca_mean`` (Morcos et al. 2018); ``subspace_match``: pairs (epsilon, maximum match).
+        Entries of CCA are None when there are no more samples than neurons or a layer has no variance; ``note`` then
+        says why.
+
+    Raises
+    ------
+    PrunesimError
+        As `compare`.
+    """
+    x, y, _ = view_pair(x, y, view, size, names)
+    pair = pair_statistics(x, y, names)
+    note = refusal(MEASURES["cca_mean"], len(x), pair.first, pair.second, names)
+    curve = subspace_match_curve(pair, epsilons)[0]
+    result = {"canonical_correlations": None, "svcca_correlations": None, "svcca_dimensions": None, "means": None}
+    if not note:
+        rank = int(pair.smaller_rank[0])
+        result = {
+            "canonical_correlations": canonical_correlations(pair)[0, :rank].tolist(),
+            "svcca_correlations": svcca_correlations(pair, variance)[0].tolist(),
+            "svcca_dimensions": [network.principal_count(variance) for network in (pair.first, pair.second)],
+            "means": {
+                "cca": float(cca_mean(pair)[0]),
+                "cca_98": float(cca_mean_98(pair)[0]),
+                "svcca": float(svcca(pair, variance)[0]),
+                **{f"pwcca_{weights}": float(pwcca(pair, weights)[0]) for weights in ("first", "second", "mean")},
+            },
+        }
+    result["subspace_match"] = [[float(epsilon), float(match)] for epsilon, match in zip(epsilons, curve, strict=True)]
+    return result | ({"note": note} if note else {})
+
+
+def pair_statistics(x, y, names=("a", "b")):
+    """Return the `Pair` of two matrices, whole sample only, for the functions of `prunesim.similarity.linear`."""
+    matrices = [check_matrix(matrix, name) for matrix, name in zip((x, y), names, strict=True)]
+    check_rows(matrices, 1, names)
+    moments = accumulate(matrices)
+    check_finite(moments, names)
+    grams = [leave_out_stack(moments.gram(i, j), False) for i, j in ((0, 0), (1, 1), (0, 1))]
+    networks = [Network(gram, shift) for gram, shift in zip(grams[:2], moments.shifts, strict=True)]
+    return Pair(*networks, grams[2])
