@@ -200,7 +200,9 @@ def test_one_round_takes_the_darkest_colour():
 
 
 def cells(axis):
-    return axis.collections[0].get_array().filled(np.nan).reshape(axis.collections[0].get_coordinates().shape[0] - 1, -1)
+    return (
+        axis.collections[0].get_array().filled(np.nan).reshape(axis.collections[0].get_coordinates().shape[0] - 1, -1)
+    )
 
 
 def test_rounds_map_holds_means_over_replicates():
@@ -314,7 +316,9 @@ def test_distances_are_shown_as_distances():
     figure = draw("similarity", tables, measure="procrustes_distance")
     assert figure.axes[0].get_ylabel().startswith("Distance")
     assert figure.axes[0].get_ylim()[1] > 1.8
-    similar, far = (draw("rounds", tables, measure="procrustes_distance").axes[0].collections[0].cmap(end) for end in (0.0, 1.0))
+    similar, far = (
+        draw("rounds", tables, measure="procrustes_distance").axes[0].collections[0].cmap(end) for end in (0.0, 1.0)
+    )
     assert np.dot(similar[:3], LUMINANCE) > np.dot(far[:3], LUMINANCE)
 
 
