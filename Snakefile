@@ -4,7 +4,7 @@ include: "workflow/Snakefile"
 
 # An included file's first rule is not a default target; this is.
 rule default:
-    localrule: True
     default_target: True
     input:
         rules.all.input,
+    localrule: True

@@ -36,10 +36,9 @@ def study(values, accuracy=None, null=0.1, between=0.5, measure="cca_mean"):
         for i, layer in enumerate(LAYERS)
     ]
     between = np.broadcast_to(between, (replicates, len(LAYERS)))
-    for method, round_ in (("dense", 0), ("imp", rounds)):
+    for method, round_, value in (("dense", 0, between), ("imp", rounds, np.full_like(between, 0.01))):
         similarity += [
-            ("replicates", measure, between[r, i] if method == "dense" else 0.01, null)
-            + (r, method, round_, layer, other, method, round_, layer)
+            ("replicates", measure, value[r, i], null, r, method, round_, layer, other, method, round_, layer)
             for r in range(replicates)
             for other in range(r + 1, replicates)
             for i, layer in enumerate(LAYERS)

@@ -59,6 +59,27 @@ def test_idx(run, tmp_path, server, nowhere, monkeypatch):
     assert f"downloading {server}train-images-idx3-ubyte.gz" in run.lines
 
 
+def test_what_a_bad_address_left_is_not_taken(run, tmp_path, server, monkeypatch):
+    made = small_set()
+    known = write_idx(tmp_path / "served" / "good", made)
+    write_idx(tmp_path / "served" / "bad", small_set(seed=5))
+    with socket.create_server(("127.0.0.1", 0)) as broken:
+
+        def serve():
+            for _ in range(8):
+                connection, _ = broken.accept()
+                with connection:
+                    connection.recv(4096)
+                    connection.sendall(b"HTTP/1.0 200 OK\r\nContent-Length: 900\r\n\r\nonly the start")
+
+        threading.Thread(target=serve, daemon=True).start()
+        mirrors = [f"http://127.0.0.1:{broken.getsockname()[1]}/", server + "bad/", server + "good/"]
+        monkeypatch.setattr(datasets.MNIST, "mirrors", mirrors)
+        arrays, description = run(known, name="mnist")
+    assert np.array_equal(arrays["test", "images"][..., 0], made["test", "images"])
+    assert [entry["url"].startswith(server + "good/") for entry in description["origin"]["files"]] == [True] * 4
+
+
 def test_a_name_of_its_own_does_not_loosen_the_check_of_a_download(refused, tmp_path, server, monkeypatch):
     known = write_idx(tmp_path / "served", small_set())
     monkeypatch.setattr(datasets.MNIST, "mirrors", [server])

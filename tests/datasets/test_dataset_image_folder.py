@@ -226,9 +226,10 @@ def test_other_content_under_the_name_of_an_image(tmp_path):
             read_image(path)
 
 
-def test_formats_that_start_other_programs_are_not_decoded(tmp_path):
-    Image.fromarray(np.zeros((9, 7), np.uint8)).save(tmp_path / "a.eps")
-    (tmp_path / "a.eps").rename(tmp_path / "a.png")
+@pytest.mark.parametrize("kind", ["EPS", "PCX", "TGA"])
+def test_only_common_formats_are_decoded(tmp_path, kind):
+    # The decoder of EPS would start another program.
+    Image.fromarray(np.zeros((9, 7), np.uint8)).save(tmp_path / "a.png", format=kind)
     with pytest.raises(PrunesimError, match="could not be read as an image"):
         read_image(tmp_path / "a.png")
 
@@ -300,6 +301,12 @@ def test_several_frames(tmp_path, suffix):
     frames[0].save(path, save_all=True, append_images=frames[1:])
     with pytest.raises(PrunesimError, match="several frames"):
         read_image(path)
+
+
+def test_the_second_picture_of_a_phone_is_no_frame(tmp_path):
+    first, second = (Image.fromarray(np.full((8, 8), value, np.uint8)) for value in (40, 200))
+    first.save(tmp_path / "a.jpg", format="MPO", save_all=True, append_images=[second])
+    assert read_image(tmp_path / "a.jpg")[0].mean() == pytest.approx(40, abs=1)
 
 
 def test_exif_orientation_is_applied(tmp_path):

@@ -70,7 +70,9 @@ def song(k, l):  # noqa: E741
     n = len(k)
     k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))  # noqa: E741
     one = np.ones(n)
-    terms = np.trace(k @ l) + (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2)) - 2 / (n - 2) * (one @ k @ l @ one)
+    terms = (
+        np.trace(k @ l) + (one @ k @ one) * (one @ l @ one) / ((n - 1) * (n - 2)) - 2 / (n - 2) * (one @ k @ l @ one)
+    )
     return terms / (n * (n - 3))
 
 

@@ -23,8 +23,9 @@ configfile: ROOT / "config.yaml"
 
 # Jobs run `python -m prunesim` with the Python that runs Snakemake, unless conda puts another one before it. The
 # package is found through a variable of our own because conda jobs lose PYTHONPATH.
-os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-os.environ["PRUNESIM_SRC"] = str(ROOT / "src")
+os.environ.update(
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]), PRUNESIM_SRC=str(ROOT / "src")
+)
 
 try:
     schema = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
@@ -100,13 +101,17 @@ def own_network():
 
 def previous_weights(wildcards):
     """The weights of the round before; for the first round those of the dense network."""
-    return f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, int(wildcards.kk) - 1)}/weights.safetensors"
+    return (
+        f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, int(wildcards.kk) - 1)}/weights.safetensors"
+    )
 
 
 def previous_mask(wildcards):
     """The mask of the round before; the first round has none."""
     round_ = int(wildcards.kk) - 1
-    return f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, round_)}/mask.safetensors" if round_ else []
+    return (
+        f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, round_)}/mask.safetensors" if round_ else []
+    )
 
 
 def start_of_round(wildcards):

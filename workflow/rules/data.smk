@@ -11,14 +11,14 @@ rule fetch:
             "test_labels.npy",
             "dataset.json",
         ),
-    params:
-        settings=settings(**config["dataset"]),
-        folder=DATASET,
     log:
         "<dataset>/fetch.log",
+    retries: 2
     conda:
         "../../envs/torch.yaml"
-    retries: 2
+    params:
+        settings=settings(**config["dataset"]),
+        folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim fetch --settings {params.settings:q}'
         " --output {params.folder:q} > {log:q} 2>&1"

@@ -14,20 +14,20 @@ for figure, about in FIGURES.items():
                 labels=about["labels"],
             ),
             png=f"<study>/figures/{figure}.png",
-        params:
-            figure=figure,
-            settings=figure_settings(figure),
-            tables=f"{STUDY}/tables",
         log:
             f"<study>/logs/figures/{figure}.log",
         conda:
             "../../envs/figures.yaml"
+        params:
+            figure=figure,
+            settings=figure_settings(figure),
+            tables=subpath(input[0], parent=True),
         shell:
             'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim figure {params.figure} --tables {params.tables:q}'
             " --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q} > {log:q} 2>&1"
 
 
 rule figures:
-    localrule: True
     input:
         expand("<study>/figures/{figure}.{suffix}", figure=FIGURES, suffix=["svg", "png"]),
+    localrule: True

@@ -9,17 +9,17 @@ rule train_dense:
         "<study>/networks/rep{rep}/dense/weights.safetensors",
         "<study>/networks/rep{rep}/dense/history.csv",
         "<study>/networks/rep{rep}/dense/metrics.json",
-    params:
-        settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
-        dataset=DATASET,
-        # Not an output: Snakemake would delete it before the job that resumes from it.
-        checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/dense.safetensors",
-        folder=subpath(output[0], parent=True),
     log:
         "<study>/logs/networks/rep{rep}/dense.log",
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
+    params:
+        settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
+        dataset=subpath(input[0], parent=True),
+        # Not an output: Snakemake would delete it before the job that resumes from it.
+        checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/dense.safetensors",
+        folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --checkpoint {params.checkpoint:q} --output {params.folder:q} > {log:q} 2>&1"
@@ -34,9 +34,14 @@ rule rewind_point:
         code=code("rewind"),
     output:
         "<study>/networks/rep{rep}/dense/rewind_{unit}{count}.safetensors",
+    log:
+        "<study>/logs/networks/rep{rep}/rewind_{unit}{count}.log",
     wildcard_constraints:
         unit="epoch|step",
         count=r"[1-9]\d*",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
     params:
         settings=lambda wildcards: settings(
             seed=config["seed"],
@@ -44,12 +49,7 @@ rule rewind_point:
             training=config["training"],
             rewind={wildcards.unit: int(wildcards.count)},
         ),
-        dataset=DATASET,
-    log:
-        "<study>/logs/networks/rep{rep}/rewind_{unit}{count}.log",
-    conda:
-        "../../envs/torch.yaml"
-    threads: config["training"]["threads"]
+        dataset=subpath(input[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim rewind --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"
@@ -63,18 +63,18 @@ rule prune:
         code=code("prune"),
     output:
         "<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/prune{kk}.log",
     wildcard_constraints:
         kk=ROUND,
+    conda:
+        "../../envs/analysis.yaml"
     params:
         settings=lambda wildcards: settings(
             seed=config["seed"],
             **method_section(wildcards, "criterion", "fraction", "scope", "types", "exclude"),
         ),
         mask=lambda wildcards, input: f"--mask {input.mask}" if input.mask else "",
-    log:
-        "<study>/logs/networks/rep{rep}/{method}/prune{kk}.log",
-    conda:
-        "../../envs/analysis.yaml"
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim prune --settings {params.settings:q} --weights {input.weights:q}'
         " {params.mask} --replicate {wildcards.rep} --round {wildcards.kk} --output {output:q} > {log:q} 2>&1"
@@ -92,8 +92,13 @@ rule retrain:
         "<study>/networks/rep{rep}/{method}/round{kk}/weights.safetensors",
         "<study>/networks/rep{rep}/{method}/round{kk}/history.csv",
         "<study>/networks/rep{rep}/{method}/round{kk}/metrics.json",
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/round{kk}.log",
     wildcard_constraints:
         kk=ROUND,
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
     params:
         settings=lambda wildcards: settings(
             seed=config["seed"],
@@ -101,14 +106,9 @@ rule retrain:
             training=config["training"],
             method=method_section(wildcards, "rewind", "fine_tune_learning_rate", "fine_tune_epochs"),
         ),
-        dataset=DATASET,
+        dataset=subpath(input[0], parent=True),
         checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/{wildcards.method}{wildcards.kk}.safetensors",
         folder=subpath(output[0], parent=True),
-    log:
-        "<study>/logs/networks/rep{rep}/{method}/round{kk}.log",
-    conda:
-        "../../envs/torch.yaml"
-    threads: config["training"]["threads"]
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk} --start {input.start:q}"
@@ -129,6 +129,11 @@ rule dump:
             suffix=[".npy", ".pooled.npy"],
         ),
         index="<study>/activations/rep{rep}/{network}/activations.json",
+    log:
+        "<study>/logs/activations/rep{rep}/{network}.log",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
     params:
         settings=settings(
             seed=config["seed"],
@@ -137,13 +142,8 @@ rule dump:
             activations=config["activations"],
             layers=DUMPED_LAYERS,
         ),
-        dataset=DATASET,
+        dataset=subpath(input[0], parent=True),
         folder=subpath(output.index, parent=True),
-    log:
-        "<study>/logs/activations/rep{rep}/{network}.log",
-    conda:
-        "../../envs/torch.yaml"
-    threads: config["training"]["threads"]
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim dump --settings {params.settings:q} --dataset {params.dataset:q}'
         " --weights {input.weights:q} --output {params.folder:q} > {log:q} 2>&1"

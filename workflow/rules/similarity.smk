@@ -5,15 +5,15 @@ rule compare_rounds:
         code=code("similarity"),
     output:
         "<study>/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.csv",
+    log:
+        "<study>/logs/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.log",
     wildcard_constraints:
         kk=ROUND,
+    conda:
+        "../../envs/analysis.yaml"
     params:
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
-    log:
-        "<study>/logs/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.log",
-    conda:
-        "../../envs/analysis.yaml"
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity rounds --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
@@ -27,16 +27,16 @@ rule compare_layers:
         code=code("similarity"),
     output:
         "<study>/comparisons/layers/rep{rep}/{method}/round{kk}.csv",
+    log:
+        "<study>/logs/comparisons/layers/rep{rep}/{method}/round{kk}.log",
     wildcard_constraints:
         kk=ROUND,
+    conda:
+        "../../envs/analysis.yaml"
     params:
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
         layers=LAYERS,
-    log:
-        "<study>/logs/comparisons/layers/rep{rep}/{method}/round{kk}.log",
-    conda:
-        "../../envs/analysis.yaml"
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity layers --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
@@ -50,14 +50,14 @@ rule compare_replicates:
         code=code("similarity"),
     output:
         "<study>/comparisons/replicates/rep{rep}/{network}/{layer}.csv",
-    params:
-        settings=comparison_settings(),
-        activations=f"{STUDY}/activations",
-        identity=lambda wildcards: network_options(wildcards.network),
     log:
         "<study>/logs/comparisons/replicates/rep{rep}/{network}/{layer}.log",
     conda:
         "../../envs/analysis.yaml"
+    params:
+        settings=comparison_settings(),
+        activations=f"{STUDY}/activations",
+        identity=lambda wildcards: network_options(wildcards.network),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity replicates --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} {params.identity}"
@@ -71,15 +71,15 @@ rule networks_table:
         code=code("table"),
     output:
         "<study>/tables/{table}.csv",
-    wildcard_constraints:
-        table="networks|layers",
-    params:
-        plan=plan(),
-        study=STUDY,
     log:
         "<study>/logs/tables/{table}.log",
+    wildcard_constraints:
+        table="networks|layers",
     conda:
         "../../envs/analysis.yaml"
+    params:
+        plan=plan(),
+        study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table {wildcards.table} --study {params.study:q}'
         " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
@@ -97,13 +97,13 @@ rule similarity_table:
             category="Tables",
             labels={"table": "similarity of all pairs"},
         ),
-    params:
-        plan=plan(),
-        study=STUDY,
     log:
         "<study>/logs/tables/similarity.log",
     conda:
         "../../envs/analysis.yaml"
+    params:
+        plan=plan(),
+        study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table similarity --study {params.study:q}'
         " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
@@ -121,19 +121,29 @@ rule claims_table:
             category="Tables",
             labels={"table": "claims of the paper"},
         ),
-    params:
-        settings=settings(measure=config["figures"]["measure"], layers=LAYERS, methods=list(config["methods"])),
-        folder=subpath(output[0], parent=True),
     log:
         "<study>/logs/tables/claims.log",
     conda:
         "../../envs/figures.yaml"
+    params:
+        settings=settings(
+            measure=config["figures"]["measure"],
+            layers=LAYERS,
+            methods=list(config["methods"]),
+        ),
+        folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim claims --tables {params.folder:q}'
         " --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
 
 
 rule tables:
-    localrule: True
     input:
-        multiext("<study>/tables/", "networks.csv", "layers.csv", "similarity.csv", "claims.csv"),
+        multiext(
+            "<study>/tables/",
+            "networks.csv",
+            "layers.csv",
+            "similarity.csv",
+            "claims.csv",
+        ),
+    localrule: True

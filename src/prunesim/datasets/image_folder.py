@@ -141,7 +141,6 @@ def read_image(path):
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
             with Image.open(path, formats=FORMATS) as image:
                 _refuse_if(
                     image.width * image.height > MAX_PIXELS,
@@ -155,7 +154,7 @@ def read_image(path):
                 return np.ascontiguousarray(_grey_or_colour(image, path)), sha256
     except PrunesimError:
         raise
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError as error:
         raise PrunesimError(f"{path} has too many pixels ({error}).") from error
     # Decoders raise many kinds of error for damaged files.
     except Exception as error:

@@ -156,6 +156,8 @@ def download(name, urls, folder, expected, log):
     problems = []
     for url in urls:
         log(f"downloading {url}")
+        # torchvision takes a file that is already there, be it what another address gave.
+        (folder / name).unlink(missing_ok=True)
         try:
             with _timeout(STALL_SECONDS):
                 download_url(url, folder, name)
@@ -168,7 +170,6 @@ def download(name, urls, folder, expected, log):
         if found == expected.removeprefix("sha256:"):
             return url
         problems.append(f"{url}: the sha256 is {found}, not {expected.removeprefix('sha256:')}")
-        (folder / name).unlink()
     raise PrunesimError(
         f"{name} could not be downloaded ({'; '.join(problems)}); get it on a machine that can, and give its folder as "
         "dataset.path."

@@ -32,7 +32,7 @@ def draw(tables, settings):
     for method, colour, marker, dashes in zip(
         methods or ["dense"], colours, cycle(style.MARKERS), cycle(style.DASHES), strict=False
     ):
-        chain = networks[is_dense | (networks["method"] == method)]
+        chain = networks[is_dense | (networks["method"] == method)].sort_values(["round", "replicate"])
         mean = summarise(chain, "round", "accuracy")
         left = chain.groupby("round")["left"].mean().reindex(mean.index)
         axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)

@@ -140,11 +140,13 @@ def accumulate(
     def fill(i):
         rows = _rows(matrices[i], None if orders is None else orders[i], start, stop, rows_per_image)
         part = chunk[:, starts[i] : starts[i] + widths[i]]
-        np.subtract(rows, shifts[i], out=part, casting="same_kind", dtype=precision)
+        # NaN and infinite values show in the sums; `check_finite` names them.
+        with np.errstate(invalid="ignore", over="ignore"):
+            np.subtract(rows, shifts[i], out=part, casting="same_kind", dtype=precision)
         if norms:
             np.einsum("ij,ij->i", part, part, out=chunk[:, starts[i] + widths[i]])
 
-    with ThreadPoolExecutor(threads or blas_threads()) as pool:
+    with ThreadPoolExecutor(threads or blas_threads()) as pool, np.errstate(invalid="ignore", over="ignore"):
         for block, (low, high) in enumerate(itertools.pairwise(edges)):
             for start in range(low, high, images):
                 stop = min(start + images, high)

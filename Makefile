@@ -1,0 +1,58 @@
+# make results   set up .venv and run a study to its figures and report (CONFIG=experiments/... for another one)
+# make test      set up .venv and run all checks
+# Both are safe to repeat: nothing is installed or computed again that is there.
+
+PYTHON ?= python3
+CORES ?= $(shell getconf _NPROCESSORS_ONLN)
+CONFIG ?= config.yaml
+STUDY = $(shell sed -n 's/^study: *\([A-Za-z0-9_.-]*\).*/\1/p' $(CONFIG))
+BIN = .venv/bin
+SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+NEEDED_GB = 8
+
+.PHONY: help results test lint benchmark clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+results: .venv/installed
+	@echo "== Running the study $(STUDY) of $(CONFIG) on $(CORES) cores"
+	@$(SNAKEMAKE) --quiet progress rules
+	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
+	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Report: results/$(STUDY)/report.html"
+
+test: lint
+	@echo "== Tests"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+lint: .venv/installed-dev
+	@echo "== Style"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/snakefmt --check Snakefile workflow
+	@$(BIN)/snakemake --lint
+
+clean:
+	rm -rf .venv
+
+.venv/installed: requirements.txt constraints.txt | .venv/bin/python
+	@echo "== Installing what the pipeline needs into .venv (several GB for PyTorch)"
+	@$(CHECK_DISK)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	@echo "== Installing what the tests need into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "prunesim needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) -V 2>&1); choose another one with make PYTHON=python3.12." >&2; exit 1; }
+	@echo "== Making .venv with $$($(PYTHON) -V)"
+	@$(PYTHON) -m venv .venv
+
+define CHECK_DISK
+free=$$(df -Pk . | awk 'NR == 2 {print int($$4 / 1048576)}'); test "$$free" -ge $(NEEDED_GB) || \
+  { echo "Only $$free GB are free in $$(pwd), but the installation needs $(NEEDED_GB) GB; free some space and run again." >&2; exit 1; }
+endef
