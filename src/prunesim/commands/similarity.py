@@ -28,6 +28,5 @@ def run(arguments):
     write_rows(arguments.output, SIMILARITY, rows)
     for row in rows:
         value = row["note"] if row["value"] is None else f"{row['value']:.4f}"
-        print(
-            f"{row['layer_a']} round {row['round_a']}, {row['layer_b']} round {row['round_b']}: {row['measure']} {value}"
-        )
+        pair = " and ".join(f"{row[f'layer_{side}']} of round {row[f'round_{side}']}" for side in "ab")
+        print(f"{pair}: {row['measure']} {value}")

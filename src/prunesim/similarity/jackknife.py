@@ -1,4 +1,4 @@
-"""Intervals from values recomputed without one block of images each."""
+"""Intervals from blocks of images: a delete-a-block jackknife, and the bias from two halves."""
 
 import functools
 import math
@@ -8,26 +8,50 @@ import numpy as np
 MINIMUM_BLOCKS = 5
 
 
-def jackknife_interval(value, left_out, sizes, bounds=(-math.inf, math.inf), level=0.95, corrected=True):
-    """Return the delete-a-block jackknife interval of a statistic.
+def halves(blocks):
+    """Return the whole sample and its two halves, every second block, as parts, (3, blocks): 1 where a block belongs."""
+    odd = np.arange(blocks) % 2
+    return np.stack([np.ones(blocks), 1 - odd, odd])
 
-    The centre is the bias-corrected estimate, so that the interval need not lie around `value`: the mean
-    canonical correlation of a finite sample is too large, and the interval shows it.
+
+def leave_one_out(blocks):
+    """Return the whole sample and the sample without each block as parts, (1 + blocks, blocks)."""
+    return np.concatenate([np.ones((1, blocks)), 1 - np.eye(blocks)])
+
+
+def half_bias(values, sizes):
+    """Return the bias of a statistic, supposed inversely proportional to the number of images.
+
+    Parameters
+    ----------
+    values : array_like
+        The statistic of the whole sample, of its even and of its odd blocks.
+    sizes : array_like
+        Number of images of each block.
+    """
+    sizes = np.asarray(sizes, dtype=np.float64)
+    excess = [sizes.sum() / sizes[half::2].sum() - 1 for half in (0, 1)]
+    return float(np.mean([values[1] - values[0], values[2] - values[0]]) / np.mean(excess))
+
+
+def jackknife_interval(value, changes, sizes, bias=0.0, bounds=(-math.inf, math.inf), level=0.95):
+    """Return the delete-a-block jackknife interval of a statistic.
 
     Parameters
     ----------
     value : float
         The statistic of the whole sample.
-    left_out : array_like
-        The statistic without each block, shape (blocks,).
+    changes : array_like
+        How much the statistic changes when each block is left out, shape (blocks,).
     sizes : array_like
         Number of images of each block, shape (blocks,).
+    bias : float
+        Taken off the centre, so that the interval need not lie around `value`: the mean canonical correlation of a
+        finite sample is too large, and the interval shows it.
     bounds : (float, float)
         Possible range of the statistic; the interval is cut to it.
     level : float
         Confidence level.
-    corrected : bool
-        Whether the centre is the bias-corrected estimate or `value` itself.
 
     Returns
     -------
@@ -35,18 +59,17 @@ def jackknife_interval(value, left_out, sizes, bounds=(-math.inf, math.inf), lev
 
     Notes
     -----
-    Busing, Meijer and van der Leeden (1999), "Delete-m jackknife for unequal m", eq. 4 and 6, with Student's t
-    of blocks - 1 degrees of freedom.
+    The variance is that of Busing, Meijer and van der Leeden (1999), "Delete-m jackknife for unequal m", eq. 6, with
+    Student's t of blocks - 1 degrees of freedom.
     """
-    left_out, sizes = np.asarray(left_out, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
-    blocks = len(left_out)
+    changes, sizes = np.asarray(changes, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
     weight = sizes.sum() / sizes
-    centre = blocks * value - ((1 - 1 / weight) * left_out).sum()
-    pseudo = weight * value - (weight - 1) * left_out
+    # Pseudo-values and their centre, both less `value`.
+    pseudo = -(weight - 1) * changes
+    centre = -((1 - 1 / weight) * changes).sum()
     variance = ((pseudo - centre) ** 2 / (weight - 1)).mean()
-    margin = student_quantile(0.5 + level / 2, blocks - 1) * math.sqrt(variance)
-    centre = centre if corrected else value
-    low, high = (min(max(centre + sign * margin, bounds[0]), bounds[1]) for sign in (-1, 1))
+    margin = student_quantile(0.5 + level / 2, len(changes) - 1) * math.sqrt(variance)
+    low, high = (min(max(value - bias + sign * margin, bounds[0]), bounds[1]) for sign in (-1, 1))
     return float(low), float(high)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prunesim.errors import PrunesimError
-from prunesim.similarity import kernels, linear
+from prunesim.similarity import gradients, kernels, linear
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ class Measure:
         Where the measure was defined.
     kind : {"linear", "kernel"}
         Kernel measures are computed on a subset of the samples.
+    gradient : callable, optional
+        ``gradient(pair, **settings)``, see `prunesim.similarity.gradients`. Measures without it are computed anew without
+        each block.
     prepare : callable, optional
         ``prepare(sample, starts, **settings)``, for kernel measures.
     bounds : (float, float)
@@ -47,6 +50,7 @@ class Measure:
     function: Callable
     source: str
     kind: str = "linear"
+    gradient: Callable | None = None
     prepare: Callable | None = None
     bounds: tuple = (0.0, 1.0)
     larger_is_more_similar: bool = True
@@ -67,30 +71,36 @@ MEASURES = {
     "cca_mean": Measure(
         linear.cca_mean,
         "Hotelling 1936; Raghu et al. 2017",
+        gradient=gradients.cca_mean_gradient,
         invertible=True,
         needs_samples=True,
     ),
     "cca_mean_98": Measure(
         linear.cca_mean_98,
         "google/svcca, Raghu et al. 2017",
+        gradient=gradients.cca_mean_98_gradient,
         invertible=True,
         needs_samples=True,
     ),
     "svcca": Measure(
         linear.svcca,
         "Raghu et al. 2017",
+        gradient=gradients.svcca_gradient,
         needs_samples=True,
         settings={"variance": 0.99},
     ),
     "pwcca": Measure(
         linear.pwcca,
         "Morcos et al. 2018",
+        gradient=gradients.pwcca_gradient,
         symmetric=False,
         orthogonal=False,
         needs_samples=True,
         settings={"weights": "first"},
     ),
-    "cka_linear": Measure(linear.cka_linear, "Cortes et al. 2012; Kornblith et al. 2019"),
+    "cka_linear": Measure(
+        linear.cka_linear, "Cortes et al. 2012; Kornblith et al. 2019", gradient=gradients.cka_linear_gradient
+    ),
     "cka_linear_debiased": Measure(
         linear.cka_linear_debiased,
         "Song et al. 2012; Kornblith et al. 2019",
@@ -98,16 +108,18 @@ MEASURES = {
         minimum_samples=4,
         needs_norms=True,
     ),
-    "nbs": Measure(linear.nbs, "Tang et al. 2020"),
+    "nbs": Measure(linear.nbs, "Tang et al. 2020", gradient=gradients.nbs_gradient),
     "procrustes_distance": Measure(
         linear.procrustes_distance,
         "Ding et al. 2021",
+        gradient=gradients.procrustes_gradient,
         bounds=(0.0, 2.0),
         larger_is_more_similar=False,
     ),
     "linear_r2": Measure(
         linear.linear_r2,
         "Kornblith et al. 2019",
+        gradient=gradients.linear_r2_gradient,
         symmetric=False,
         needs_samples=True,
     ),

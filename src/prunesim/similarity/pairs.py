@@ -1,21 +1,18 @@
 """All wanted pairs of networks at once: values, intervals and nulls from few passes over the data."""
 
-import math
 from collections import Counter
-from functools import lru_cache
+from functools import cached_property
 
 import numpy as np
 
-from prunesim.errors import PrunesimError
-from prunesim.seeds import derive_seed
-from prunesim.similarity.jackknife import MINIMUM_BLOCKS, jackknife_interval
-from prunesim.similarity.kernels import sampled_rows
+from prunesim.similarity.checks import check_finite, check_matrix, check_rows, refusal
+from prunesim.similarity.gradients import influence
+from prunesim.similarity.jackknife import MINIMUM_BLOCKS, half_bias, halves, jackknife_interval, leave_one_out
 from prunesim.similarity.measures import selected, split_settings
 from prunesim.similarity.moments import CHUNK_BYTES, accumulate, block_edges, image_order
-from prunesim.similarity.statistics import Network, Pair, leave_out_stack
-
-# Kernels of 2,000 samples take 32 MB each.
-KEPT_KERNELS = 12
+from prunesim.similarity.nulls import permutation_nulls
+from prunesim.similarity.statistics import Network, Pair, stacked
+from prunesim.similarity.subsets import KernelSubset
 
 
 def compare_pairs(
@@ -81,57 +78,47 @@ def compare_pairs(
     place = {matrix: i for i, matrix in enumerate(used)}
     taken = [matrices[i] for i in used]
     local = [(place[a], place[b]) for a, b in pairs]
+
     edges = block_edges(n_images, blocks or 1)
     interval_note = ""
     if blocks and len(edges) - 1 < MINIMUM_BLOCKS:
         interval_note = f"no interval: {len(edges) - 1} blocks of images, at least {MINIMUM_BLOCKS} are needed"
-    leave_out = bool(blocks) and not interval_note
+    with_interval = bool(blocks) and not interval_note
+    linear, kernel = ({name: m for name, m in measures.items() if m.kind == kind} for kind in ("linear", "kernel"))
     options = {
         "rows_per_image": rows_per_image,
-        "norms": any(measure.needs_norms for measure in measures.values()),
+        "norms": any(measure.needs_norms for measure in linear.values()),
         "chunk_bytes": chunk_bytes,
     }
     order = image_order(n_images, seed, "blocks")
     moments = accumulate(taken, local, orders=[order] * len(taken), edges=edges, **options)
     check_finite(moments, [names[i] for i in used])
-    networks = [Network(leave_out_stack(moments.gram(i, i), leave_out), moments.shifts[i]) for i in range(len(taken))]
-    linear = {name: measure for name, measure in measures.items() if measure.kind == "linear"}
-    nulls = _nulls(taken, local, networks, linear, settings, draws, n_images, seed, options)
-    sizes = np.diff(edges)
-    kernel = {name: measure for name, measure in measures.items() if measure.kind == "kernel"}
-    subset = KernelSubset(n_images, rows_per_image, order, edges, leave_out, seed) if kernel else None
-    kernel_values = subset.values(taken, local, networks, kernel, settings, draws) if kernel else {}
+    sample = BlockedSample(moments, edges, n_images, with_interval)
+    nulls = permutation_nulls(taken, local, sample.networks, linear, settings, draws, n_images, seed, options)
+    subset = KernelSubset(n_images, rows_per_image, order, edges, with_interval, seed) if kernel else None
+    kernel_values = subset.values(taken, local, sample.networks, kernel, settings, draws) if kernel else {}
 
-    def finish(index):
-        (a, b), (i, j) = pairs[index], local[index]
-        pair = Pair(networks[i], networks[j], leave_out_stack(moments.gram(i, j), leave_out))
-        rows = []
+    rows = []
+    for (a, b), (i, j) in zip(pairs, local, strict=True):
+        first, second = sample.networks[i], sample.networks[j]
+        pair = sample.pair(i, j)
         for name, measure in measures.items():
             row = {"a": a, "b": b, "measure": name, "value": None, "ci_low": None, "ci_high": None, "null": None}
             row |= {"n_images": n_images, "n_samples": n_samples}
-            row |= {"rank_a": int(pair.first.rank[0]), "rank_b": int(pair.second.rank[0])}
-            row["note"] = refusal(measure, n_samples, pair.first, pair.second, (names[a], names[b]))
-            if row["note"]:
-                pass
-            elif name in kernel:
+            row |= {"rank_a": int(first.rank[0]), "rank_b": int(second.rank[0])}
+            row["note"] = refusal(measure, n_samples, first, second, (names[a], names[b]))
+            if not row["note"] and name in kernel:
                 row |= {"n_images": subset.n_images, "n_samples": len(subset.rows)}
                 values, row["null"], row["note"] = kernel_values[i, j, name]
                 if values is not None:
-                    row["value"] = float(values[0])
-                    row["note"] = row["note"] or interval_note
-                    if leave_out:
-                        _add_interval(row, measure, values[1:], subset.sizes, 1)
-            else:
-                values = measure.function(pair, **settings[name])
-                row["value"] = float(values[0])
-                row["null"] = nulls.get((i, j, name))
-                row["note"] = interval_note
-                if leave_out:
-                    _add_interval(row, measure, values[1:], sizes, rows_per_image)
+                    row["value"], row["note"] = float(values[0]), interval_note
+                    if with_interval:
+                        row |= exact_interval(measure, values, subset.sizes)
+            elif not row["note"]:
+                row |= {"null": nulls.get((i, j, name)), "note": interval_note}
+                row |= pair.measured(measure, settings[name])
             rows.append(row)
-        return rows
-
-    return [row for index in range(len(pairs)) for row in finish(index)]
+    return rows
 
 
 def _by_degree(pairs):
@@ -140,198 +127,101 @@ def _by_degree(pairs):
     return sorted(degree, key=lambda i: (-degree[i], i))
 
 
-def _add_interval(row, measure, left_out, sizes, rows_per_image):
-    left = row["n_samples"] - int(sizes.max()) * rows_per_image
-    if measure.needs_samples and left <= max(row["rank_a"], row["rank_b"]):
-        row["note"] = (
-            f"no interval: {left} samples are left without a block, for ranks {row['rank_a']} and {row['rank_b']}"
-        )
-    elif not np.isfinite(left_out).all():
-        row["note"] = "no interval: without one of the blocks the measure has no value"
-    else:
-        row["ci_low"], row["ci_high"] = jackknife_interval(
-            row["value"], left_out, sizes, measure.bounds, corrected=measure.bias_corrected
-        )
-
-
-def _nulls(matrices, pairs, networks, measures, settings, draws, n_images, seed, options):
-    """Return {(i, j, measure): mean of the measure over random orders of the images of one network}."""
-    if not draws or not measures or n_images < 2:
-        return {}
-    whole = [Network(network.gram[:1], network.shift) for network in networks]
-    distinct = sorted(set(pairs))
-    sums = {}
-    for stack, orders, where in _null_passes(distinct, draws, n_images, seed):
-        moments = accumulate([matrices[i] for i in stack], where.values(), orders=orders, squares=False, **options)
-        for (i, j, _), (k, m) in where.items():
-            pair = Pair(whole[i], whole[j], moments.gram(k, m))
-            for name, measure in measures.items():
-                if not refusal(measure, int(pair.count[0]), whole[i], whole[j]):
-                    value = float(measure.function(pair, **settings[name])[0])
-                    sums[i, j, name] = sums.get((i, j, name), 0.0) + value / draws
-    return sums
-
-
-def _null_passes(pairs, draws, n_images, seed):
-    """Yield (matrices to stack, the order of images of each, {(i, j, draw): where its product is}) a pass.
-
-    When one network is in all pairs, its images alone are permuted, and one pass serves all draws. Otherwise each
-    network has its own order, one pass a draw; a network compared with itself then enters twice.
-    """
-    hubs = set.intersection(*({*pair} for pair in pairs))
-    if hubs:
-        hub = min(hubs)
-        others = sorted({i if j == hub else j for i, j in pairs})
-        stack = [hub] * draws + others
-        orders = [image_order(n_images, seed, "draw", draw) for draw in range(draws)] + [None] * len(others)
-        place = {other: draws + k for k, other in enumerate(others)}
-        where = {}
-        for draw in range(draws):
-            for i, j in pairs:
-                where[i, j, draw] = (place[i], draw) if j == hub else (draw, place[j])
-        yield stack, orders, where
-        return
-    stack = sorted({i for pair in pairs for i in pair})
-    place = {i: k for k, i in enumerate(stack)}
-    twice = [i for i, j in pairs if i == j]
-    copy = {i: len(stack) + k for k, i in enumerate(twice)}
-    for draw in range(draws):
-        orders = [image_order(n_images, seed, "draw", draw, k) for k in range(len(stack) + len(twice))]
-        yield stack + twice, orders, {(i, j, draw): (place[i], copy[i] if i == j else place[j]) for i, j in pairs}
-
-
-class KernelSubset:
-    """The samples on which kernel measures are computed, and the values there.
+class BlockedSample:
+    """The moments of a sample in blocks, as what values and intervals are computed from.
 
     Attributes
     ----------
-    rows : numpy.ndarray
-        Row numbers, ascending.
-    blocks : numpy.ndarray or None
-        The block of each row.
-    sizes : numpy.ndarray
-        Number of `rows` of each block.
-    n_images : int
-        Number of images among them.
+    networks : list of Network
+        Stacks of the whole sample and, for intervals, its halves.
+    left_out : list of Network
+        Stacks of the whole sample and the sample without each block, for measures that have no gradient.
     """
 
-    def __init__(self, n_images, rows_per_image, order, edges, leave_out, seed):
-        rng = np.random.default_rng(derive_seed(seed, "null", "subset"))
-        rows = sampled_rows(n_images, rows_per_image, rng)
-        block = np.empty(n_images, dtype=np.int64)
-        block[order] = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-        # Rows stay as they lie, because equal distances are ordered by row.
-        self.rows = rows
-        _, blocks, self.sizes = np.unique(block[rows // rows_per_image], return_inverse=True, return_counts=True)
-        self.blocks = blocks if leave_out else None
-        self.rows_per_image = rows_per_image
-        self.total_images = n_images
-        self.n_images = len(np.unique(rows // rows_per_image))
-        self.seed = seed
+    def __init__(self, moments, edges, n_images, with_interval):
+        blocks = len(edges) - 1
+        self.moments = moments
+        self.sizes = np.diff(edges)
+        self.n_images = n_images
+        self.with_interval = with_interval
+        self.parts = halves(blocks) if with_interval else np.ones((1, blocks))
+        self.outside = leave_one_out(blocks)
+        self.squares = [self.blocks(i, i) for i in range(len(moments.widths))]
+        self.networks = self._networks(self.parts)
 
-    def sample(self, matrix, draw=None):
-        """Return the rows of a matrix, (n, p), or those of randomly exchanged images at the same positions."""
-        rows = self.rows
-        if draw is not None:
-            image, position = np.divmod(rows, self.rows_per_image)
-            images = image_order(self.total_images, self.seed, "kernel", draw)
-            rows = images[image] * self.rows_per_image + position
-        return np.asarray(matrix[rows])
+    def blocks(self, i, j):
+        """Return the Grams of each block, (blocks, p + e, q + e), contiguous float64."""
+        return np.ascontiguousarray(self.moments.gram(i, j), dtype=np.float64)
 
-    def values(self, matrices, pairs, networks, measures, settings, draws):
-        """Return {(i, j, measure): (stack of values or None, null or None, note)}."""
-        results = {}
-        for name, measure in measures.items():
+    def _networks(self, parts):
+        pairs = zip(self.squares, self.moments.shifts, strict=True)
+        return [Network(stacked(square, parts), shift) for square, shift in pairs]
 
-            def prepare(i, draw=None, name=name, measure=measure):
-                blocks = self.blocks if draw is None else None
-                return measure.prepare(self.sample(matrices[i], draw), blocks, **settings[name])
+    @cached_property
+    def left_out(self):
+        return self._networks(self.outside)
 
-            prepare = lru_cache(KEPT_KERNELS)(prepare)
-            for i, j in sorted(set(pairs)):
-                if refusal(measure, len(self.rows), networks[i], networks[j]):
-                    continue
-                try:
-                    values = measure.function(prepare(i), prepare(j), self.blocks, **settings[name])
-                except PrunesimError as error:
-                    results[i, j, name] = None, None, f"no value: {error}"
-                    continue
-                null = []
-                for draw in range(draws if self.n_images > 1 else 0):
-                    try:
-                        first, second = self._whole(prepare(i)), prepare(j, draw)
-                        null.append(measure.function(first, second, None, **settings[name])[0])
-                    except PrunesimError:
-                        null = []
-                        break
-                results[i, j, name] = values, float(np.mean(null)) if null else None, ""
-        return results
-
-    @staticmethod
-    def _whole(prepared):
-        return (prepared[0], prepared[1][:1]) if isinstance(prepared, tuple) else prepared[:1]
+    def pair(self, i, j):
+        """Return the `BlockedPair` of networks i and j."""
+        return BlockedPair(self, i, j)
 
 
-def refusal(measure, n_samples, first, second, names=("a", "b")):
-    """Return why a measure has no value for a pair of networks, or ""."""
-    for network, name in zip((first, second), names, strict=True):
-        if network.total[0] == 0:
-            return f"no value: {name} has no variance (all {network.width} neurons are constant)"
-    if n_samples < measure.minimum_samples:
-        return f"no value: {n_samples} samples, at least {measure.minimum_samples} are needed"
-    if measure.needs_samples and n_samples <= max(first.width, second.width):
-        return (
-            f"no value: {n_samples} samples for {first.width} and {second.width} neurons; "
-            "CCA needs more samples than neurons"
+class BlockedPair:
+    """A pair of networks of a `BlockedSample`."""
+
+    def __init__(self, sample, i, j):
+        self.sample = sample
+        self.ends = (i, j)
+        self.cross = sample.blocks(i, j)
+
+    def _stack(self, networks, parts):
+        i, j = self.ends
+        return Pair(networks[i], networks[j], stacked(self.cross, parts), self.sample.n_images)
+
+    @cached_property
+    def parts(self):
+        """The `Pair` of the whole sample and its halves."""
+        return self._stack(self.sample.networks, self.sample.parts)
+
+    @cached_property
+    def left_out(self):
+        """The `Pair` of the whole sample and the sample without each block."""
+        return self._stack(self.sample.left_out, self.sample.outside)
+
+    def measured(self, measure, settings):
+        """Return ``value``, and the limits of the interval or the ``note`` that says why there is none."""
+        sample = self.sample
+        if not sample.with_interval:
+            return {"value": float(measure.function(self.parts, **settings)[0])}
+        if not measure.gradient:
+            values = measure.function(self.left_out, **settings)
+            return {"value": float(values[0])} | exact_interval(measure, values, sample.sizes)
+        ranks = [int(network.rank[0]) for network in (self.parts.first, self.parts.second)]
+        half = int(self.parts.count[1:].min())
+        if measure.needs_samples and half <= max(ranks):
+            value = float(measure.function(self.parts, **settings)[0])
+            return {
+                "value": value,
+                "note": f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}",
+            }
+        values = measure.function(self.parts, **settings)
+        blocks = [sample.squares[i] for i in self.ends]
+        changes = influence(self.parts, measure.gradient(self.parts, **settings), *blocks, self.cross)
+        return {"value": float(values[0])} | interval(
+            measure, values[0], changes, sample.sizes, half_bias(values, sample.sizes)
         )
-    return ""
 
 
-def check_matrix(matrix, name):
-    """Return `matrix` as an array, checked to be a 2-D matrix of real numbers.
-
-    Raises
-    ------
-    PrunesimError
-    """
-    matrix = np.asanyarray(matrix)
-    if matrix.ndim != 2:
-        raise PrunesimError(f"{name} has shape {matrix.shape}; it must be 2-D, samples x neurons.")
-    if 0 in matrix.shape:
-        raise PrunesimError(f"{name} has shape {matrix.shape}; it must have at least one sample and one neuron.")
-    if matrix.dtype.kind not in "fiub":
-        raise PrunesimError(f"{name} has values of type {matrix.dtype}; they must be real numbers.")
-    return matrix
+def exact_interval(measure, values, sizes):
+    """Return the limits for a measure computed anew without each block, (1 + blocks,) values."""
+    changes = values[1:] - values[0]
+    bias = (len(changes) - 1) * changes.mean() if measure.bias_corrected else 0.0
+    return interval(measure, values[0], changes, sizes, bias)
 
 
-def check_rows(matrices, rows_per_image, names):
-    """Return (samples, images) of matrices that must have the same rows.
-
-    Raises
-    ------
-    PrunesimError
-    """
-    for matrix, name in zip(matrices, names, strict=True):
-        if len(matrix) != len(matrices[0]):
-            raise PrunesimError(
-                f"{names[0]} has {len(matrices[0])} rows and {name} has {len(matrix)}; rows are samples, and "
-                "must be the same samples in both."
-            )
-    count = len(matrices[0])
-    if rows_per_image < 1 or count % rows_per_image:
-        raise PrunesimError(f"{count} rows cannot be split into images of {rows_per_image} rows each.")
-    if count < 2:
-        raise PrunesimError(f"{names[0]} has {count} sample; at least 2 are needed.")
-    return count, count // rows_per_image
-
-
-def check_finite(moments, names):
-    """Refuse moments of matrices with NaN or infinite values.
-
-    Raises
-    ------
-    PrunesimError
-    """
-    for i, name in enumerate(names):
-        if not math.isfinite(moments.gram(i, i).sum()):
-            raise PrunesimError(f"{name} holds NaN, infinite or huge values; all must be finite.")
+def interval(measure, value, changes, sizes, bias):
+    """Return ``ci_low`` and ``ci_high``, or a ``note``."""
+    if not (np.isfinite(changes).all() and np.isfinite(bias)):
+        return {"note": "no interval: in a part of the sample the measure has no value"}
+    low, high = jackknife_interval(value, changes, sizes, bias, measure.bounds)
+    return {"ci_low": low, "ci_high": high}

@@ -1,5 +1,6 @@
 """One pair of activation arrays: the entry point of the library and of ``prunesim compare``."""
 
+from prunesim.similarity.checks import check_finite, check_matrix, check_rows, refusal
 from prunesim.similarity.linear import (
     canonical_correlations,
     cca_mean,
@@ -11,8 +12,8 @@ from prunesim.similarity.linear import (
 )
 from prunesim.similarity.measures import MEASURES
 from prunesim.similarity.moments import accumulate
-from prunesim.similarity.pairs import check_finite, check_matrix, check_rows, compare_pairs, refusal
-from prunesim.similarity.statistics import Network, Pair, leave_out_stack
+from prunesim.similarity.pairs import compare_pairs
+from prunesim.similarity.statistics import Network, Pair
 from prunesim.similarity.views import view_pair
 
 EPSILONS = tuple(round(0.05 * step, 2) for step in range(21))
@@ -155,6 +156,5 @@ def pair_statistics(x, y, names=("a", "b")):
     check_rows(matrices, 1, names)
     moments = accumulate(matrices)
     check_finite(moments, names)
-    grams = [leave_out_stack(moments.gram(i, j), False) for i, j in ((0, 0), (1, 1), (0, 1))]
-    networks = [Network(gram, shift) for gram, shift in zip(grams[:2], moments.shifts, strict=True)]
-    return Pair(*networks, grams[2])
+    first, second = (Network(moments.gram(i, i), moments.shifts[i]) for i in (0, 1))
+    return Pair(first, second, moments.gram(0, 1))

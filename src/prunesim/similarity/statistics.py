@@ -1,7 +1,7 @@
 """What the measures are functions of: centred co-moments of one network and of a pair, in stacks.
 
-Every array has a leading axis: entry 0 is the whole sample, the entries after it leave one block of
-images out each. Measures work on the whole stack at once.
+Every array has a leading axis. Entry 0 is the whole sample; the entries after it are parts of it, some blocks of images.
+Measures work on the whole stack at once.
 """
 
 from functools import cached_property
@@ -16,14 +16,12 @@ RANK_TOLERANCE = 1e-12
 EPSILON = np.finfo(np.float64).eps
 
 
-def leave_out_stack(gram, leave_out=True):
-    """Return (1 + blocks, ...) from (blocks, ...): the sum, then the sums without one block each."""
-    if not leave_out:
+def stacked(gram, parts):
+    """Return (stack, ...) from (blocks, ...): entry k is the sum of the blocks b with ``parts[k, b]`` = 1."""
+    if len(parts) == 1 and parts.all():
         return gram.sum(axis=0, keepdims=True, dtype=np.float64)
-    stack = np.empty((len(gram) + 1, *gram.shape[1:]))
-    gram.sum(axis=0, dtype=np.float64, out=stack[0])
-    np.subtract(stack[0], gram, out=stack[1:])
-    return stack
+    flat = np.ascontiguousarray(gram, dtype=np.float64).reshape(len(gram), -1)
+    return (np.asarray(parts, dtype=np.float64) @ flat).reshape(len(parts), *gram.shape[1:])
 
 
 def centred(gram, p, q):
@@ -38,7 +36,7 @@ class Network:
     Parameters
     ----------
     gram : numpy.ndarray
-        (stack, p + e, p + e), from `leave_out_stack`.
+        (stack, p + e, p + e), from `stacked`.
     shift : numpy.ndarray
         (p,)
     """
@@ -126,12 +124,22 @@ class Network:
 
 
 class Pair:
-    """The statistics of an ordered pair of networks (first, second)."""
+    """The statistics of an ordered pair of networks.
 
-    def __init__(self, first, second, gram):
+    Parameters
+    ----------
+    first, second : Network
+    gram : numpy.ndarray
+        (stack, p + e, q + e), from `stacked`.
+    images : int, optional
+        Number of images, the independent samples; the number of samples by default.
+    """
+
+    def __init__(self, first, second, gram, images=None):
         self.first = first
         self.second = second
         self.gram = gram
+        self.images = images or float(first.count[0])
 
     @property
     def count(self):
@@ -153,6 +161,11 @@ class Pair:
     def whitened(self):
         """(stack, p, q): cross-covariance of the whitened networks."""
         return self.first.whitening.transpose(0, 2, 1) @ self.comoment @ self.second.whitening
+
+    @cached_property
+    def swapped(self):
+        """The pair (second, first)."""
+        return Pair(self.second, self.first, self.gram.transpose(0, 2, 1), self.images)
 
     @cached_property
     def canonical(self):

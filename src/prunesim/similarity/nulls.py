@@ -1,0 +1,51 @@
+"""The null of a measure: its value when the images of one network are exchanged at random."""
+
+from prunesim.similarity.checks import refusal
+from prunesim.similarity.moments import accumulate, image_order
+from prunesim.similarity.statistics import Network, Pair
+
+
+def permutation_nulls(matrices, pairs, networks, measures, settings, draws, n_images, seed, options):
+    """Return {(i, j, measure): mean of the measure over random orders of the images of one network}."""
+    if not draws or not measures or n_images < 2:
+        return {}
+    whole = [Network(network.gram[:1], network.shift) for network in networks]
+    distinct = sorted(set(pairs))
+    sums = {}
+    for stack, orders, where in _null_passes(distinct, draws, n_images, seed):
+        moments = accumulate([matrices[i] for i in stack], where.values(), orders=orders, squares=False, **options)
+        for (i, j, _), (k, m) in where.items():
+            pair = Pair(whole[i], whole[j], moments.gram(k, m))
+            for name, measure in measures.items():
+                if not refusal(measure, int(pair.count[0]), whole[i], whole[j]):
+                    value = float(measure.function(pair, **settings[name])[0])
+                    sums[i, j, name] = sums.get((i, j, name), 0.0) + value / draws
+    return sums
+
+
+def _null_passes(pairs, draws, n_images, seed):
+    """Yield (matrices to stack, the order of images of each, {(i, j, draw): where its product is}) a pass.
+
+    When one network is in all pairs, its images alone are permuted, and one pass serves all draws. Otherwise each
+    network has its own order, one pass a draw; a network compared with itself then enters twice.
+    """
+    hubs = set.intersection(*({*pair} for pair in pairs))
+    if hubs:
+        hub = min(hubs)
+        others = sorted({i if j == hub else j for i, j in pairs})
+        stack = [hub] * draws + others
+        orders = [image_order(n_images, seed, "draw", draw) for draw in range(draws)] + [None] * len(others)
+        place = {other: draws + k for k, other in enumerate(others)}
+        where = {}
+        for draw in range(draws):
+            for i, j in pairs:
+                where[i, j, draw] = (place[i], draw) if j == hub else (draw, place[j])
+        yield stack, orders, where
+        return
+    stack = sorted({i for pair in pairs for i in pair})
+    place = {i: k for k, i in enumerate(stack)}
+    twice = [i for i, j in pairs if i == j]
+    copy = {i: len(stack) + k for k, i in enumerate(twice)}
+    for draw in range(draws):
+        orders = [image_order(n_images, seed, "draw", draw, k) for k in range(len(stack) + len(twice))]
+        yield stack + twice, orders, {(i, j, draw): (place[i], copy[i] if i == j else place[j]) for i, j in pairs}

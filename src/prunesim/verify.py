@@ -1,0 +1,257 @@
+"""Checking the artifacts of a study: what every file must be, whoever wrote it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from prunesim import paths
+from prunesim.arrays import load_array, load_tensors
+from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
+from prunesim.csvfiles import read_rows
+from prunesim.errors import PrunesimError
+from prunesim.files import read_json, sha256_file
+from prunesim.pruning import check_mask, layer_of, select_tensors
+from prunesim.rewinding import rewind_file
+
+
+def verify_study(study):
+    """Check every artifact that is there, and what should be beside it.
+
+    Parameters
+    ----------
+    study : path-like
+        ``results/<study>``.
+
+    Returns
+    -------
+    problems : list of str
+        A sentence each, naming the file. Empty if the study is sound.
+    counts : dict of str to int
+        How many artifacts of each sort were read.
+
+    Raises
+    ------
+    PrunesimError
+        If there is no study.
+    """
+    study = Path(study)
+    networks = _networks(study)
+    if not networks:
+        raise PrunesimError(f"{study} holds no networks/rep0/dense; give the folder of a study, results/<study>.")
+    problems = []
+    for key in networks:
+        problems += _guarded(_check_network, study, key, networks)
+    datasets = [path for path in _datasets(study) if read_json(path).get("sha256") in _used_datasets(networks)]
+    for path in datasets:
+        problems += _guarded(_check_dataset, path)
+    activations = sorted((study / "activations").glob("**/activations.json"))
+    problems += _check_activations(study, networks, activations)
+    tables = [path for path in map(study.joinpath, map("tables/{}.csv".format, TABLES)) if path.exists()]
+    for path in tables:
+        problems += _guarded(TABLES[path.stem], study, path, networks)
+    problems += [f"{path} is a leftover of an interrupted job; delete it." for path in sorted(study.rglob(".*.tmp"))]
+    comparisons = sorted((study / "comparisons").rglob("*.csv"))
+    for path in comparisons:
+        problems += _guarded(_check_similarity_table, study, path, networks)
+    counts = {
+        "data sets": len(datasets),
+        "networks": len(networks),
+        "activations": len(activations),
+        "comparisons": len(comparisons),
+        "tables": len(tables),
+    }
+    return problems, counts
+
+
+def _networks(study):
+    """Return the folder of each network by ``(replicate, method, round)``."""
+    found = {}
+    for folder in sorted((study / "networks").glob("rep*/dense")):
+        found[int(folder.parent.name.removeprefix("rep")), "dense", 0] = folder
+    for folder in sorted((study / "networks").glob("rep*/*/round*")):
+        replicate, method = folder.parents[1].name, folder.parent.name
+        found[int(replicate.removeprefix("rep")), method, int(folder.name.removeprefix("round"))] = folder
+    return found
+
+
+def _datasets(study):
+    """Return the descriptions of the converted data sets beside a study."""
+    return sorted((study.parent / "datasets").glob("*/dataset.json"))
+
+
+def _used_datasets(networks):
+    """Return the checksums of the data that the dense networks were trained on."""
+    used = []
+    for (_, _, round_), folder in networks.items():
+        if round_ == 0 and (folder / "metrics.json").exists():
+            used += _guarded(lambda folder=folder: [read_json(folder / "metrics.json")["dataset"]])
+    return used
+
+
+def _check_dataset(path):
+    return [
+        f"{path.parent / file} is not the file that dataset.json was written for (checksum)."
+        for file, expected in read_json(path)["sha256"].items()
+        if sha256_file(path.parent / file) != expected
+    ]
+
+
+def _guarded(check, *arguments):
+    try:
+        return check(*arguments)
+    except PrunesimError as error:
+        return [str(error)]
+
+
+def _check_network(study, key, networks):
+    replicate, method, round_ = key
+    folder = networks[key]
+    metrics = read_json(folder / "metrics.json")
+    problems = []
+    if key != (metrics["replicate"], metrics["method"], metrics["round"]):
+        problems.append(f"{folder / 'metrics.json'} says it is of another network.")
+    for name, expected in metrics["files"].items():
+        if sha256_file(folder / name) != expected:
+            problems.append(f"{folder / name} is not the file that metrics.json was written for (checksum).")
+    weights, metadata = load_tensors(folder / "weights.safetensors")
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
+            problems.append(f"{folder / 'weights.safetensors'}: {name} is not all finite numbers.")
+    if round_ == 0:
+        return problems
+    mask, about = load_tensors(folder / "mask.safetensors")
+    check_mask(mask, weights, folder / "mask.safetensors")
+    problems += _check_pruned(folder, weights, mask, metrics)
+    earlier = networks.get((replicate, method if round_ > 1 else "dense", round_ - 1))
+    if earlier is None:
+        missing = paths.network(replicate, method, round_ - 1)
+        return [*problems, f"{folder}: the round before it, {missing}, is missing."]
+    before = None
+    if round_ > 1:
+        before, _ = load_tensors(earlier / "mask.safetensors")
+    problems += _check_mask_step(folder, mask, before, about["settings"], metadata)
+    rewind = metrics["settings"]["method"]["rewind"]
+    start = rewind_file(rewind)
+    source = networks[replicate, "dense", 0] / start if start else earlier / "weights.safetensors"
+    if not source.exists():
+        problems.append(f"{source}, from which {folder} was retrained, is missing.")
+    return problems
+
+
+def _check_pruned(folder, weights, mask, metrics):
+    problems = []
+    kept = {layer["layer"]: layer["remaining_weights"] for layer in metrics["layers"]}
+    for name, ones in mask.items():
+        moved = int(np.count_nonzero(weights[name][ones == 0]))
+        if moved:
+            problems.append(f"{folder / 'weights.safetensors'}: {moved} pruned weights of {name} are not zero.")
+        if kept.get(layer_of(name)) != int(ones.sum()):
+            problems.append(f"{folder / 'metrics.json'}: the remaining weights of {name} are not those of the mask.")
+    return problems
+
+
+def _check_mask_step(folder, mask, before, settings, metadata):
+    """Check that a mask removes the exact number of weights, and only such as were still there."""
+    path = folder / "mask.safetensors"
+    if before is None:
+        before = {name: np.ones_like(ones) for name, ones in mask.items()}
+    if set(mask) != set(before):
+        return [f"{path} is for other tensors than the mask of the round before."]
+    problems = []
+    selected = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
+    if set(mask) != set(selected):
+        problems.append(f"{path} is for {', '.join(sorted(mask))}; the method prunes {', '.join(selected)}.")
+    for name in mask:
+        revived = int(np.count_nonzero(mask[name] > before[name]))
+        if revived:
+            problems.append(f"{path}: {revived} weights of {name} come back that an earlier round had pruned.")
+    groups = [list(mask)] if settings["scope"] == "global" else [[name] for name in mask]
+    for names in groups:
+        remaining = sum(int(before[name].sum()) for name in names)
+        expected = remaining - round(settings["fraction"] * remaining)
+        found = sum(int(mask[name].sum()) for name in names)
+        if found != expected:
+            where = "" if settings["scope"] == "global" else f" of {names[0]}"
+            problems.append(f"{path} keeps {found} weights{where}; {expected} of {remaining} should remain.")
+    return problems
+
+
+def _check_activations(study, networks, indices):
+    problems, images = [], {}
+    for index in indices:
+        folder = index.parent
+        try:
+            content = read_json(index)
+            for layer, entry in content["layers"].items():
+                problems += _guarded(_check_layer, folder, layer, entry)
+            images[folder] = content["images"]
+        except PrunesimError as error:
+            problems.append(str(error))
+        name = folder.relative_to(study / "activations")
+        if study / "networks" / name not in networks.values():
+            problems.append(f"{folder} holds activations of a network that is not in {study / 'networks'}.")
+    for folder, chosen in images.items():
+        first = next(iter(images))
+        if chosen != images[first]:
+            problems.append(f"{folder} was dumped for other images than {first}.")
+    return problems
+
+
+def _check_layer(folder, layer, entry):
+    problems = []
+    for file, expected in entry["sha256"].items():
+        if sha256_file(folder / file) != expected:
+            problems.append(f"{folder / file} is not the file that activations.json was written for (checksum).")
+    shape = (entry["images"] * entry["positions"], entry["shape"][0])
+    for file, wanted in ((f"{layer}.npy", shape), (f"{layer}.pooled.npy", (entry["images"], shape[1]))):
+        array = load_array(folder / file, mmap=True)
+        if array.shape != wanted or array.dtype != np.float32:
+            problems.append(f"{folder / file} must be float32 of shape {wanted}, not {array.dtype} of {array.shape}.")
+        elif not np.isfinite(array).all():
+            problems.append(f"{folder / file} is not all finite numbers.")
+    return problems
+
+
+def _check_networks_table(study, path, networks):
+    rows = read_rows(path, NETWORKS)
+    problems = []
+    for row in rows:
+        key = int(row["replicate"]), row["method"], int(row["round"])
+        if key not in networks:
+            problems.append(f"{path} has a row for {paths.network(*key)}, which is not in {study / 'networks'}.")
+            continue
+        metrics = read_json(networks[key] / "metrics.json")
+        if any(row[name] != str(metrics[name]) for name in ("test_accuracy", "nonzero_parameters", "macs")):
+            problems.append(f"{path}: the row of {paths.network(*key)} does not say what its metrics.json says.")
+        if int(row["remaining_weights"]) / int(row["prunable_weights"]) != float(row["density"]):
+            problems.append(f"{path}: the density of {paths.network(*key)} is not remaining / prunable weights.")
+    return problems
+
+
+def _check_layers_table(study, path, networks):
+    return [
+        f"{path}: layer {row['layer']} of {paths.network(int(row['replicate']), row['method'], int(row['round']))} "
+        "has a density that is not remaining / all weights."
+        for row in read_rows(path, LAYERS)
+        if int(row["remaining_weights"]) / int(row["weights"]) != float(row["density"])
+    ]
+
+
+def _check_similarity_table(study, path, networks):
+    problems = []
+    for number, row in enumerate(read_rows(path, SIMILARITY), start=2):
+        if row["value"] == "":
+            if not row["note"]:
+                problems.append(f"{path}, line {number}: an empty value without a note.")
+        elif not np.isfinite(float(row["value"])):
+            problems.append(f"{path}, line {number}: {row['measure']} is {row['value']}, not a finite number.")
+        elif row["ci_low"] and float(row["ci_low"]) > float(row["ci_high"]):
+            problems.append(f"{path}, line {number}: the interval of {row['measure']} ends before it begins.")
+    return problems
+
+
+TABLES = {
+    "networks": _check_networks_table,
+    "layers": _check_layers_table,
+    "similarity": _check_similarity_table,
+}
