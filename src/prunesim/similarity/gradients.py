@@ -3,8 +3,8 @@
 Leaving a block out changes the moments by the block's own; the product of that with the derivative is the change of the
 measure (the infinitesimal jackknife, Jaeckel 1972). So one decomposition a pair replaces one a pair and block.
 
-Each function takes a `Pair` and returns the derivatives by S_xx, S_yy and S_xy at the whole sample: arrays (p, p), (q, q)
-and (p, q). All measures are the same for c S as for S.
+Each function takes a `Pair` and returns the derivatives by S_xx, S_yy and S_xy at the whole sample: arrays (p, p),
+(q, q) and (p, q). All measures are the same for c S as for S.
 """
 
 import numpy as np

@@ -9,7 +9,7 @@ MINIMUM_BLOCKS = 5
 
 
 def halves(blocks):
-    """Return the whole sample and its two halves, every second block, as parts, (3, blocks): 1 where a block belongs."""
+    """Return the whole sample and its two halves, every second block, as parts, (3, blocks): 1 for a block in it."""
     odd = np.arange(blocks) % 2
     return np.stack([np.ones(blocks), 1 - odd, odd])
 

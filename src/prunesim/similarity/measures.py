@@ -22,8 +22,8 @@ class Measure:
     kind : {"linear", "kernel"}
         Kernel measures are computed on a subset of the samples.
     gradient : callable, optional
-        ``gradient(pair, **settings)``, see `prunesim.similarity.gradients`. Measures without it are computed anew without
-        each block.
+        ``gradient(pair, **settings)``, see `prunesim.similarity.gradients`. Measures without it are computed anew
+        without each block.
     prepare : callable, optional
         ``prepare(sample, starts, **settings)``, for kernel measures.
     bounds : (float, float)

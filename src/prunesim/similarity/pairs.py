@@ -196,20 +196,17 @@ class BlockedPair:
         if not measure.gradient:
             values = measure.function(self.left_out, **settings)
             return {"value": float(values[0])} | exact_interval(measure, values, sample.sizes)
+        values = measure.function(self.parts, **settings)
+        found = {"value": float(values[0])}
         ranks = [int(network.rank[0]) for network in (self.parts.first, self.parts.second)]
         half = int(self.parts.count[1:].min())
         if measure.needs_samples and half <= max(ranks):
-            value = float(measure.function(self.parts, **settings)[0])
-            return {
-                "value": value,
-                "note": f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}",
-            }
-        values = measure.function(self.parts, **settings)
-        blocks = [sample.squares[i] for i in self.ends]
-        changes = influence(self.parts, measure.gradient(self.parts, **settings), *blocks, self.cross)
-        return {"value": float(values[0])} | interval(
-            measure, values[0], changes, sample.sizes, half_bias(values, sample.sizes)
-        )
+            return found | {"note": f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}"}
+        squares = [sample.squares[i] for i in self.ends]
+        changes = influence(self.parts, measure.gradient(self.parts, **settings), *squares, self.cross)
+        # What is left is a smaller sample, in which each remaining image weighs more.
+        changes *= sample.n_images / (sample.n_images - sample.sizes)
+        return found | interval(measure, values[0], changes, sample.sizes, half_bias(values, sample.sizes))
 
 
 def exact_interval(measure, values, sizes):

@@ -1,7 +1,7 @@
 """What the measures are functions of: centred co-moments of one network and of a pair, in stacks.
 
-Every array has a leading axis. Entry 0 is the whole sample; the entries after it are parts of it, some blocks of images.
-Measures work on the whole stack at once.
+Every array has a leading axis. Entry 0 is the whole sample; the entries after it are parts of it, some blocks of
+images. Measures work on the whole stack at once.
 """
 
 from functools import cached_property
