@@ -1,5 +1,6 @@
 """NumPy arrays and named tensors on disk, read with checks and written atomically."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -31,7 +32,10 @@ def load_array(path, mmap=False):
         If the file is missing, truncated, not ``.npy``, or would need pickle.
     """
     try:
-        return np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        array = np.load(path, mmap_mode="r" if mmap else None, allow_pickle=False)
+        if not isinstance(array, np.ndarray):
+            raise ValueError("it is an archive")
+        return array
     except FileNotFoundError as error:
         raise PrunesimError(f"{path} does not exist.") from error
     except (ValueError, EOFError, OSError) as error:
@@ -85,12 +89,15 @@ def _metadata(file):
     return json.loads((file.metadata() or {}).get("prunesim", "{}"))
 
 
+@contextlib.contextmanager
 def _opened(path):
     try:
-        return safe_open(path, framework="numpy")
+        with safe_open(path, framework="numpy") as file:
+            yield file
     except FileNotFoundError as error:
         raise PrunesimError(f"{path} does not exist.") from error
-    except (SafetensorError, OSError) as error:
+    # ValueError is metadata that is not JSON; TypeError a tensor of a type that NumPy lacks, such as bfloat16.
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise PrunesimError(
             f"{path} is not a readable safetensors file ({error}); delete it and run again to make it anew."
         ) from error

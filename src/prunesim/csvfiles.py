@@ -4,7 +4,7 @@ import csv
 import io
 
 from prunesim.errors import PrunesimError
-from prunesim.files import write_text
+from prunesim.files import read_error, write_text
 
 
 def write_rows(path, columns, rows):
@@ -27,12 +27,12 @@ def read_rows(path, columns):
     try:
         with open(path, newline="", encoding="utf-8") as file:
             reader = csv.DictReader(file)
-            rows = list(reader)
-    except FileNotFoundError as error:
-        raise PrunesimError(f"{path} does not exist.") from error
+            header, rows = tuple(reader.fieldnames or ()), list(reader)
+    except OSError as error:
+        raise read_error(path, error) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise PrunesimError(f"{path} is not a readable CSV file ({error}); delete it and run again.") from error
-    if tuple(reader.fieldnames or ()) != tuple(columns):
+    if header != tuple(columns):
         raise PrunesimError(f"{path} must have the columns {', '.join(columns)}; delete it and run again.")
     if any(None in row or None in row.values() for row in rows):
         raise PrunesimError(f"{path} has a row with too few or too many fields; delete it and run again.")

@@ -58,6 +58,13 @@ def write_error(path, error):
     return PrunesimError(f"{path} could not be written: {error.strerror or error}.")
 
 
+def read_error(path, error):
+    """Return the sentence for an `OSError` met while reading `path`."""
+    if isinstance(error, FileNotFoundError):
+        return PrunesimError(f"{path} does not exist.")
+    return PrunesimError(f"{path} could not be read: {error.strerror or error}.")
+
+
 def _umask():
     mask = os.umask(0)
     os.umask(mask)
@@ -81,12 +88,12 @@ def read_json(path):
     Raises
     ------
     PrunesimError
-        If the file is missing or is not JSON.
+        If the file is missing, cannot be read, or is not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise PrunesimError(f"{path} does not exist.") from error
+    except OSError as error:
+        raise read_error(path, error) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise PrunesimError(f"{path} is not valid JSON ({error}); delete it and run again to make it anew.") from error
 
@@ -98,6 +105,6 @@ def sha256_file(path):
         with open(path, "rb") as file:
             while chunk := file.read(CHUNK_BYTES):
                 digest.update(chunk)
-    except FileNotFoundError as error:
-        raise PrunesimError(f"{path} does not exist.") from error
+    except OSError as error:
+        raise read_error(path, error) from error
     return digest.hexdigest()

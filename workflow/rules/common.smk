@@ -11,6 +11,7 @@ sys.path.insert(0, str(ROOT / "src"))
 from prunesim import paths
 from prunesim.closure import source_files
 from prunesim.config import check_config, check_exclude, check_layers, load_schema
+from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
@@ -79,18 +80,16 @@ def section(name, *keys, without=()):
     return {key: config[name][key] for key in chosen}
 
 
-def plan():
-    """What the study consists of: the knobs by which it grows, which are in no other settings."""
-    return json.dumps(
-        {
-            "replicates": config["replicates"],
-            "rounds": config["rounds"],
-            "methods": config["methods"],
-            "families": config["comparison"]["families"],
-            "layers": LAYERS,
-        },
-        sort_keys=True,
-    )
+def plan(*keys):
+    """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
+    knobs = {
+        "replicates": config["replicates"],
+        "rounds": config["rounds"],
+        "methods": config["methods"],
+        "families": config["comparison"]["families"],
+        "layers": LAYERS,
+    }
+    return settings(**{key: knobs[key] for key in keys})
 
 
 def own_network():

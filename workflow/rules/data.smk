@@ -1,7 +1,7 @@
 rule fetch:
     """Convert a data set to arrays, once for all studies."""
     input:
-        code=code("fetch"),
+        code=[*code("fetch"), *sources(READERS[config["dataset"]["source"] or config["dataset"]["name"]])],
     output:
         multiext(
             "<dataset>/",

@@ -78,7 +78,7 @@ rule networks_table:
     conda:
         "../../envs/analysis.yaml"
     params:
-        plan=plan(),
+        plan=plan("replicates", "rounds", "methods"),
         study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table {wildcards.table} --study {params.study:q}'
@@ -102,7 +102,7 @@ rule similarity_table:
     conda:
         "../../envs/analysis.yaml"
     params:
-        plan=plan(),
+        plan=plan("replicates", "rounds", "methods", "families", "layers"),
         study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table similarity --study {params.study:q}'

@@ -1,7 +1,7 @@
 """``prunesim claims``: test the claims of the literature on the tables of a study."""
 
 from prunesim.claims import claims
-from prunesim.figures.data import parse_settings, read_table
+from prunesim.results import parse_settings, read_table
 from prunesim.files import write_text
 
 

@@ -17,7 +17,7 @@ TORCHVISION_CLASSES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}
 ADVICE = "its content is pickled and could run code, so only the published file is opened; get it again"
 
 
-def read_cifar(settings, work, known, log):
+def read(settings, work, known, log):
     """Copy, check and read the batches; torchvision's class does the reading."""
     from torchvision import datasets
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.datasets.known import KNOWN
-from prunesim.datasets.readers import READERS
+from prunesim.datasets.readers import reader
 from prunesim.datasets.settings import check_settings
 from prunesim.errors import PrunesimError
 from prunesim.files import atomic_path, sha256_file, write_error, write_json
@@ -47,7 +47,7 @@ def fetch(settings, output, known=KNOWN, log=print):
     settings = check_settings(settings)
     output = Path(output)
     with _working_folder(output) as work:
-        source = READERS[settings["source"]](settings, work, known.get(settings["source"], {}), log)
+        source = reader(settings["source"])(settings, work, known.get(settings["source"], {}), log)
         chosen = {split: _choose(source, split, settings["subset"]) for split in SPLITS}
         with contextlib.ExitStack() as files:
             sha256, shapes = {}, {}

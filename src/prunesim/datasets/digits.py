@@ -12,7 +12,7 @@ TEST_SHARE = 0.2
 LARGEST_VALUE = 16
 
 
-def read_digits(settings, work, known, log):
+def read(settings, work, known, log):
     """Read 1797 grey images of 8 x 8, their values 0..16 scaled to 0..255.
 
     There is no official split: a fixed fifth of each class is the test set.

@@ -12,7 +12,7 @@ PREFIXES = {"train": "train", "test": "t10k"}
 KINDS = {"images": ("images-idx3-ubyte", 3), "labels": ("labels-idx1-ubyte", 1)}
 
 
-def read_idx(settings, work, known, log):
+def read(settings, work, known, log):
     """Copy, check and read the four files; torchvision's class does the reading."""
     from torchvision import datasets
 

@@ -19,7 +19,7 @@ PROGRESS_IMAGES = 10_000
 SPLITS = ("train", "test")
 
 
-def read_image_folder(settings, work, known, log):
+def read(settings, work, known, log):
     """List the images and read each when it is asked for.
 
     Classes are the folders of ``train``, in the order of their names, and ``test`` must have the same. Images lie

@@ -1,20 +1,24 @@
-"""The readers of original files, by source."""
+"""The readers of original files, by source.
 
-from prunesim.datasets.cifar import read_cifar
-from prunesim.datasets.digits import read_digits
-from prunesim.datasets.idx import read_idx
-from prunesim.datasets.image_folder import read_image_folder
-from prunesim.datasets.svhn import read_svhn
+They are named here, not imported, so that converting one data set does not depend on the readers of the others.
+"""
 
-# Each takes the checked settings, an empty working folder, the published checksums of the source and a log of lines,
-# and returns a `prunesim.datasets.source.Source`.
+import importlib
+
+# Each module has a function ``read`` that takes the checked settings, an empty working folder, the published
+# checksums of the source and a log of lines, and returns a `prunesim.datasets.source.Source`.
 READERS = {
-    "digits": read_digits,
-    "mnist": read_idx,
-    "fashion_mnist": read_idx,
-    "kmnist": read_idx,
-    "cifar10": read_cifar,
-    "cifar100": read_cifar,
-    "svhn": read_svhn,
-    "image_folder": read_image_folder,
+    "digits": "prunesim.datasets.digits",
+    "mnist": "prunesim.datasets.idx",
+    "fashion_mnist": "prunesim.datasets.idx",
+    "kmnist": "prunesim.datasets.idx",
+    "cifar10": "prunesim.datasets.cifar",
+    "cifar100": "prunesim.datasets.cifar",
+    "svhn": "prunesim.datasets.svhn",
+    "image_folder": "prunesim.datasets.image_folder",
 }
+
+
+def reader(source):
+    """Return the function that reads the original files of a source."""
+    return importlib.import_module(READERS[source]).read

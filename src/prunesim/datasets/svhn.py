@@ -7,7 +7,7 @@ from prunesim.datasets.source import Source, array_split, folder_of_originals, o
 from prunesim.errors import PrunesimError
 
 
-def read_svhn(settings, work, known, log):
+def read(settings, work, known, log):
     """Copy, check and read the two files; torchvision's class does the reading (the digit 0 has label 0)."""
     from torchvision.datasets import SVHN
 

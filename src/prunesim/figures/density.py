@@ -1,7 +1,7 @@
 """The share of weights that each round leaves in each layer."""
 
 from prunesim.figures import profiles, style
-from prunesim.figures.data import summarise
+from prunesim.results import summarise
 
 
 def draw(tables, settings):

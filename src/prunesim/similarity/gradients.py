@@ -70,8 +70,10 @@ def svcca_gradient(pair, variance=0.99):
     Beside those of CCA within the kept directions: a change of the co-moments turns them towards the others.
     """
     networks = (pair.first, pair.second)
-    counts = [network.principal_count(variance) for network in networks]
-    white = [network.principal_whitening(variance)[0] for network in networks]
+    counts = [int(network.principal_count(variance)[0]) for network in networks]
+    white = [
+        network.principal_whitening(variance)[0, :, :count] for network, count in zip(networks, counts, strict=True)
+    ]
     cross = pair.comoment[0]
     left, rho, right = np.linalg.svd(white[0].T @ cross @ white[1], full_matrices=False)
     a, b = white[0] @ left, white[1] @ right.T
@@ -112,8 +114,9 @@ def _pwcca_gradient(pair):
     padded = np.zeros(p)
     padded[:count] = rho[:count]
     gap = padded[:count, None] ** 2 - padded**2
-    # Correlations nearer to each other than their own errors mix freely, but by no more than that.
-    error = 2 * (1 - padded**2) * padded / np.sqrt(pair.images)
+    # The variates of nearly equal correlations turn freely, but a turn has an end that its derivative does not know.
+    # Half the sampling error of the squared correlations bounds it (value chosen by simulation, docs/similarity.md).
+    error = (1 - padded**2) * padded / np.sqrt(pair.images)
     turn = slope * gap / (gap**2 + error[:count, None] ** 2 + error**2 + np.finfo(np.float64).tiny)
     by_core = (turn * padded[:count, None]).T
     by_core[:count] += turn[:, :count] * padded[:count]

@@ -26,7 +26,7 @@ def cca_mean(pair):
 def cca_mean_98(pair, share=0.98):
     """Mean of the leading canonical correlations that make 98 % of their sum (google/svcca's ``mean``)."""
     rho = canonical_correlations(pair)
-    # The number is that of the whole sample: a step in it would be a step in the intervals.
+    # Parts of the sample keep as many as the whole: a step in the number would be a step in the intervals.
     return rho[:, : leading_count(rho, share)[0]].mean(axis=1)
 
 
@@ -40,14 +40,17 @@ def leading_count(rho, share):
 def svcca(pair, variance=0.99):
     """Mean canonical correlation after PCA to `variance` of each network (Raghu et al. 2017).
 
-    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix; stack
-    entries with a block left out keep as many as the whole sample.
+    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix.
     """
-    return svcca_correlations(pair, variance).mean(axis=1)
+    smaller = np.minimum(pair.first.principal_count(variance), pair.second.principal_count(variance))
+    return svcca_correlations(pair, variance).sum(axis=1) / smaller
 
 
 def svcca_correlations(pair, variance=0.99):
-    """Return the canonical correlations of the kept principal directions, (stack, min(k_x, k_y)), largest first."""
+    """Return the canonical correlations of the kept principal directions, (stack, k), largest first.
+
+    Entries beyond min(k_x, k_y) are 0.
+    """
     first = pair.first.principal_whitening(variance)
     second = pair.second.principal_whitening(variance)
     rho = np.linalg.svd(first.transpose(0, 2, 1) @ pair.comoment @ second, compute_uv=False)

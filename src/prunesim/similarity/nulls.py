@@ -31,7 +31,7 @@ def _null_passes(pairs, draws, n_images, seed):
     """
     hubs = set.intersection(*({*pair} for pair in pairs))
     if hubs:
-        hub = min(hubs)
+        hub = pairs[0][0] if pairs[0][0] in hubs else pairs[0][1]
         others = sorted({i if j == hub else j for i, j in pairs})
         stack = [hub] * draws + others
         orders = [image_order(n_images, seed, "draw", draw) for draw in range(draws)] + [None] * len(others)

@@ -138,7 +138,7 @@ def details(x, y, *, variance=0.99, epsilons=EPSILONS, view="channels", size=Non
         result = {
             "canonical_correlations": canonical_correlations(pair)[0, :rank].tolist(),
             "svcca_correlations": svcca_correlations(pair, variance)[0].tolist(),
-            "svcca_dimensions": [network.principal_count(variance) for network in (pair.first, pair.second)],
+            "svcca_dimensions": [int(network.principal_count(variance)[0]) for network in (pair.first, pair.second)],
             "means": {
                 "cca": float(cca_mean(pair)[0]),
                 "cca_98": float(cca_mean_98(pair)[0]),

@@ -104,18 +104,20 @@ class Network:
         return _cut(*np.linalg.eigh(self.comoment * self.live[:, :, None] * self.live[:, None, :]))
 
     def principal_count(self, variance):
-        """Return the smallest number of principal directions of the whole sample with that share of the variance."""
-        values = self.principal_basis[0][0]
-        cumulative = np.cumsum(values)
+        """(stack,): the smallest number of principal directions with that share of the variance."""
+        values = self.principal_basis[0]
+        cumulative = np.cumsum(values, axis=1)
         # The slack keeps a share that is met exactly from being missed by rounding.
-        count = int((cumulative < variance * cumulative[-1] * (1 - 1e-13)).sum()) + 1
-        return min(count, int((values > 0).sum()))
+        goal = variance * cumulative[:, -1:] * (1 - 1e-13)
+        return np.minimum((cumulative < goal).sum(axis=1) + 1, (values > 0).sum(axis=1))
 
     def principal_whitening(self, variance):
-        """(stack, p, k): whitening of the k leading principal directions, as many in each entry of the stack."""
+        """(stack, p, k): whitening of the leading principal directions, 0 in columns that an entry does not keep."""
         values, vectors = self.principal_basis
-        count = self.principal_count(variance)
-        return vectors[:, :, :count] * _inverse(np.sqrt(values[:, None, :count]))
+        counts = self.principal_count(variance)
+        largest = counts.max()
+        kept = np.arange(largest) < counts[:, None]
+        return vectors[:, :, :largest] * (_inverse(np.sqrt(values[:, :largest])) * kept)[:, None, :]
 
     @cached_property
     def raw_gram(self):

@@ -1,0 +1,7 @@
+"""Settings that all tests share."""
+
+from hypothesis import HealthCheck, settings
+
+# A busy machine is slow, not wrong.
+settings.register_profile("prunesim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("prunesim")

@@ -1,0 +1,120 @@
+"""Clones of this repository to run Snakemake in, and what Snakemake says."""
+
+import os
+import re
+import shutil
+import signal
+import signal
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/pipeline/tiny.yaml")
+TINY = "tests/pipeline/tiny.yaml"
+STUDY = "results/tiny"
+DATASET = "results/datasets/digits-train200-test100-seed0"
+NOTHING_TO_DO = "Nothing to be done"
+
+
+def copy_source(folder):
+    """Copy what git holds of the pipeline, as a fresh clone has it: all files new."""
+    for part in PARTS:
+        source, target = REPOSITORY / part, folder / part
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            shutil.copytree(source, target, ignore=ignore, copy_function=shutil.copyfile)
+        else:
+            shutil.copyfile(source, target)
+    return folder
+
+
+def copy_all(source, target):
+    """Copy a folder with everything in it, times included."""
+    subprocess.run(["cp", "-a", source, target], check=True)
+    return target
+
+
+def start(folder, *arguments, config=(), targets=(), base=TINY, **options):
+    """Start Snakemake in `folder`; `config` are overlays on the tiny study, as text or files."""
+    overlays = [] if base is None else [base]
+    for number, overlay in enumerate(config):
+        if isinstance(overlay, str):
+            path = folder / f"overlay{number}.yaml"
+            path.write_text(overlay)
+            overlay = path.name
+        overlays.append(overlay)
+    command = [Path(sys.executable).parent / "snakemake", *arguments]
+    command += ["--configfile", *overlays] if overlays else []
+    command += ["--", *targets] if targets else []
+    # Nothing of the environment in which the tests run may be what makes the pipeline work.
+    unwanted = ("PYTHON", "OMP_", "MPL", "SNAKEMAKE")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
+    environment["PATH"] = os.defpath
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+        **options,
+    )
+
+
+def snakemake(folder, *arguments, **options):
+    """Run Snakemake and return its exit status and all that it printed."""
+    process = start(folder, *arguments, **options)
+    try:
+        printed, _ = process.communicate(timeout=600)
+    except BaseException:
+        kill(process)
+        raise
+    return process.returncode, printed
+
+
+def kill(process):
+    """Kill Snakemake and all its jobs, as a power cut would."""
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def run(folder, *arguments, **options):
+    """Run Snakemake and return what it printed; it must succeed."""
+    status, printed = snakemake(folder, "--cores", "2", *arguments, **options)
+    assert status == 0, printed
+    return printed
+
+
+def due(folder, **options):
+    """Return how many jobs of each rule a run would run now; the rule that only asks for the results is left out."""
+    status, printed = snakemake(folder, "--dry-run", "--quiet", "rules", **options)
+    assert status == 0, printed
+    if NOTHING_TO_DO in printed:
+        assert "Job stats:" not in printed, printed
+        return {}
+    return job_stats(printed)
+
+
+def job_stats(printed):
+    """Return the table "Job stats" as a dict from rule to count."""
+    _, _, table = printed.partition("Job stats:\n")
+    counts = Counter()
+    for line in table.splitlines():
+        if match := re.fullmatch(r"([a-z_]+) +([0-9]+)", line):
+            rule, count = match.groups()
+            if rule == "total":
+                assert sum(counts.values()) == int(count), printed
+                counts.pop("default", None)
+                return dict(counts)
+            counts[rule] = int(count)
+    raise AssertionError(f"no job stats in: {printed}")
+
+
+def contents(folder, *names):
+    """Return the bytes of all files below some folders of `folder`, by path."""
+    files = [path for name in names for path in sorted((folder / name).rglob("*")) if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

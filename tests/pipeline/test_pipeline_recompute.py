@@ -1,0 +1,228 @@
+"""Only what changed is computed again: a table of changes and of the exact jobs that run."""
+
+import os
+import shutil
+import time
+
+import pytest
+from pipeline_runs import DATASET, NOTHING_TO_DO, STUDY, TINY, contents, copy_all, copy_source, due, run
+
+NOTHING = {}
+SIMILARITY_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
+FIGURES = {"figure_accuracy": 1, "figure_density": 1} | SIMILARITY_FIGURES
+NETWORK_TABLES = {"networks_table": 2}  # networks.csv and layers.csv
+SIMILARITY_TABLES = {"similarity_table": 1, "claims_table": 1}
+TABLES_AND_FIGURES = NETWORK_TABLES | SIMILARITY_TABLES | FIGURES
+
+# 2 replicates, 2 rounds, 3 layers: 6 networks, 2 dense.
+COMPARISONS = {"compare_rounds": 12, "compare_layers": 2, "compare_replicates": 6}
+FROM_COMPARISONS = COMPARISONS | SIMILARITY_TABLES | SIMILARITY_FIGURES
+FROM_DUMP = {"dump": 6} | FROM_COMPARISONS
+FROM_TRAINING = {"train_dense": 2, "prune": 4, "retrain": 4, "dump": 6} | COMPARISONS | TABLES_AND_FIGURES
+# All rounds, but not what only the dense networks go into: 2 trainings, 2 dumps and 3 comparisons of replicates.
+FROM_PRUNING = {
+    "prune": 4,
+    "retrain": 4,
+    "dump": 4,
+    "compare_rounds": 12,
+    "compare_layers": 2,
+    "compare_replicates": 3,
+} | TABLES_AND_FIGURES
+EVERYTHING = {"fetch": 1} | FROM_TRAINING
+
+CONFIGS = {
+    "nothing": ("{}", NOTHING),
+    # Growth: what was there stays.
+    "one more round": (
+        "rounds: 3",
+        {
+            "prune": 2,
+            "retrain": 2,
+            "dump": 2,
+            "compare_rounds": 2 * 3,
+            # These families have the last round, which is another one now.
+            "compare_layers": 2,
+            "compare_replicates": 3,
+        }
+        | TABLES_AND_FIGURES,
+    ),
+    "one round less": ("rounds: 1", {"compare_layers": 2, "compare_replicates": 3} | TABLES_AND_FIGURES),
+    "one more replicate": (
+        "replicates: 3",
+        {
+            "train_dense": 1,
+            "prune": 2,
+            "retrain": 2,
+            "dump": 3,
+            "compare_rounds": 2 * 3,
+            "compare_layers": 1,
+            "compare_replicates": 2 * 3,
+        }
+        | TABLES_AND_FIGURES,
+    ),
+    "one replicate less": ("replicates: 1", TABLES_AND_FIGURES),
+    "one more layer": (
+        "comparison: {layers: [relu1, pool1, relu2, logits]}",
+        {"compare_rounds": 4, "compare_layers": 2, "compare_replicates": 2} | SIMILARITY_TABLES | SIMILARITY_FIGURES,
+    ),
+    "one layer less": (
+        "comparison: {layers: [relu1, logits]}",
+        {"compare_layers": 2} | SIMILARITY_TABLES | SIMILARITY_FIGURES,
+    ),
+    "one more method": (
+        "methods: {control: {criterion: random}}",
+        {
+            "prune": 4,
+            "retrain": 4,
+            "dump": 4,
+            "compare_rounds": 12,
+            "compare_layers": 2,
+            "compare_replicates": 3,
+        }
+        | TABLES_AND_FIGURES,
+    ),
+    "one family less": ("comparison: {families: [rounds, replicates]}", SIMILARITY_TABLES | SIMILARITY_FIGURES),
+    "one more measure": ("comparison: {measures: [cca_mean, cka_linear, nbs]}", FROM_COMPARISONS),
+    "another measure in the figures": ("figures: {measure: cka_linear}", {"claims_table": 1} | SIMILARITY_FIGURES),
+    "palette": ("figures: {palette: viridis}", {"figure_density": 1} | SIMILARITY_FIGURES),
+    "context": ("figures: {context: talk}", FIGURES),
+    "dpi": ("figures: {dpi: 70}", FIGURES),
+    # What is computed.
+    "epochs": ("training: {epochs: 3}", FROM_TRAINING),
+    "learning rate": ("training: {learning_rate: 0.05}", FROM_TRAINING),
+    "seed": ("seed: 8", {key: count for key, count in FROM_TRAINING.items()}),
+    "width": ("network: {width: 5}", FROM_TRAINING),
+    "prune fraction": ("methods: {imp: {fraction: 0.3}}", FROM_PRUNING),
+    "excluded layers": ("methods: {imp: {exclude: [logits, fc1]}}", FROM_PRUNING),
+    # The first round's masks come from the dense networks, which stay.
+    "rewind to the initial weights": ("methods: {imp: {rewind: init}}", FROM_PRUNING | {"prune": 2}),
+    "rewind to an epoch": ("methods: {imp: {rewind: {epoch: 1}}}", FROM_PRUNING | {"prune": 2, "rewind_point": 2}),
+    "activation images": ("activations: {images: 70}", FROM_DUMP),
+    "null draws": ("comparison: {null_draws: 3}", FROM_COMPARISONS),
+    "another subset": ("dataset: {subset: {train: 190}}", EVERYTHING),
+    # Other ways to write the same.
+    "layers in another order": ("comparison: {layers: [logits, relu2, relu1]}", NOTHING),
+    "a default written out": ("training: {flip: true, momentum: 0.9}", NOTHING),
+    "an integer for a number": ("comparison: {null_draws: 2}\ntraining: {weight_decay: 0.00050}", NOTHING),
+}
+
+
+@pytest.mark.parametrize(("overlay", "expected"), CONFIGS.values(), ids=CONFIGS)
+def test_change_of_the_config(clone, overlay, expected):
+    assert due(clone, config=[overlay]) == expected
+
+
+MODULES = {
+    "training/loop": FROM_TRAINING,
+    "training/schedule": FROM_TRAINING,
+    "networks/build": FROM_TRAINING,
+    "rewinding": FROM_TRAINING,
+    "pruning": FROM_TRAINING,
+    "commands/prune": FROM_PRUNING,
+    "activations": FROM_DUMP,
+    "similarity/measures": FROM_COMPARISONS,
+    "comparison": FROM_COMPARISONS,
+    "tables": TABLES_AND_FIGURES,
+    "claims": {"claims_table": 1},
+    "figures/accuracy": {"figure_accuracy": 1},
+    "figures/similarity": {"figure_similarity": 1},
+    "figures/heatmaps": {"figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1},
+    "figures/style": FIGURES,
+    "figures/data": {"claims_table": 1} | FIGURES,
+    "datasets/digits": EVERYTHING,
+    "datasets/convert": EVERYTHING,
+    # Readers of other data sets, commands that no rule calls, and what finds the commands.
+    "datasets/cifar": NOTHING,
+    "datasets/image_folder": NOTHING,
+    "commands/compare": NOTHING,
+    "config": NOTHING,
+    "cli": NOTHING,
+    "__main__": NOTHING,
+}
+
+
+@pytest.mark.parametrize(("module", "expected"), MODULES.items(), ids=MODULES)
+def test_edited_module_reruns_what_imports_it(clone, module, expected):
+    file = clone / "src" / "prunesim" / f"{module}.py"
+    before = file.read_text()
+    file.write_text(before + "# An edit is an edit, be it a comment.\n")
+    assert due(clone) == expected
+    file.write_text(before)
+    assert due(clone) == NOTHING
+
+
+def touch(clone):
+    now = time.time() + 5
+    for path in clone.rglob("*"):
+        if path.is_file() and ".snakemake" not in path.parts:
+            os.utime(path, (now, now))
+
+
+def rewrite_config(clone):
+    """Other blanks, comments and order of the keys."""
+    tiny = clone / TINY
+    head, *sections = tiny.read_text().replace("\n  ", "\n    ").split("\ncomparison:")
+    tiny.write_text("# Rewritten.\n\ncomparison:" + "".join(sections) + "\n\n" + head + "\n")
+    base = clone / "config.yaml"
+    base.write_text(base.read_text().replace("momentum: 0.9 ", "momentum:    0.90 ") + "\n\n# The end.\n")
+
+
+def remove(*patterns):
+    def change(clone):
+        for pattern in patterns:
+            found = list(clone.glob(pattern))
+            assert found, pattern
+            for path in found:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    return change
+
+
+FILES = {
+    "all files touched": (touch, NOTHING),
+    "config written in another way": (rewrite_config, NOTHING),
+    "logs deleted": (remove(f"{STUDY}/logs"), NOTHING),
+    "compiled modules deleted": (remove("src/**/__pycache__"), NOTHING),
+    "an SVG deleted": (remove(f"{STUDY}/figures/rounds.svg"), {"figure_rounds": 1}),
+    "a PNG deleted": (remove(f"{STUDY}/figures/accuracy.png"), {"figure_accuracy": 1}),
+    "a table deleted": (
+        remove(f"{STUDY}/tables/layers.csv"),
+        {"networks_table": 1, "figure_density": 1},
+    ),
+    # What is only a step on the way is not missed until something that needs it is computed again.
+    "an activation file deleted": (remove(f"{STUDY}/activations/rep0/imp/round01/relu1.npy"), NOTHING),
+    "all activations deleted": (remove(f"{STUDY}/activations"), NOTHING),
+    "a comparison deleted": (remove(f"{STUDY}/comparisons/rounds/rep0/imp/round01/relu1.csv"), NOTHING),
+    "weights deleted": (remove(f"{STUDY}/networks/rep0/dense/weights.safetensors"), NOTHING),
+    "data set deleted": (remove(DATASET), NOTHING),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), FILES.values(), ids=FILES)
+def test_change_of_files(clone, change, expected):
+    change(clone)
+    assert due(clone) == expected
+
+
+NEEDED_AGAIN = {
+    # The dump writes all layers of the network, so all its comparisons follow: as one of the two earlier networks of
+    # rep0 at 3 layers, in the last round's comparisons of layers no.
+    "a comparison needs a deleted activation file": (
+        remove(
+            f"{STUDY}/activations/rep0/imp/round01/relu1.npy",
+            f"{STUDY}/comparisons/rounds/rep0/imp/round02/relu1.csv",
+            f"{STUDY}/tables/similarity.csv",
+        ),
+        {"dump": 1, "compare_rounds": 6} | SIMILARITY_TABLES | SIMILARITY_FIGURES,
+    ),
+    "a table needs a deleted comparison": (
+        remove(f"{STUDY}/comparisons/rounds/rep0/imp/round01/relu1.csv", f"{STUDY}/tables/similarity.csv"),
+        {"compare_rounds": 1} | SIMILARITY_TABLES | SIMILARITY_FIGURES,
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "expected"), NEEDED_AGAIN.values(), ids=NEEDED_AGAIN)
+def test_deleted_file_is_made_again_when_it_is_needed(clone, change, expected):
+    change(clone)
+    assert due(clone) == expected
