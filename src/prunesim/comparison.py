@@ -7,7 +7,7 @@ from prunesim.arrays import load_array
 from prunesim.columns import SIMILARITY
 from prunesim.errors import PrunesimError
 from prunesim.seeds import derive_seed
-from prunesim.similarity import compare_pairs
+from prunesim.similarity import MEASURES, compare_pairs
 
 
 def compare_rounds(activations, replicate, method, round_, layer, settings):
@@ -20,7 +20,8 @@ def compare_rounds(activations, replicate, method, round_, layer, settings):
     replicate, round_ : int
     method, layer : str
     settings : dict
-        ``seed`` and the ``comparison`` section of the config.
+        ``seed`` and, of the ``comparison`` section of the config, ``measures``, ``blocks``, ``null_draws`` and settings
+        of single measures, as ``<measure>_<setting>``.
 
     Returns
     -------
@@ -77,6 +78,13 @@ def _compare(family, activations, members, pairs, settings, pooled=False):
         blocks=settings["blocks"],
         draws=settings["null_draws"],
         seed=derive_seed(settings["seed"], "null"),
+        names=[f"{Path(activations) / folder}, layer {identity['layer']}" for folder, identity in members],
+        **{
+            name: settings[f"{measure}_{name}"]
+            for measure in settings["measures"]
+            for name in MEASURES[measure].settings
+            if f"{measure}_{name}" in settings
+        },
     )
     rows = []
     for result in results:

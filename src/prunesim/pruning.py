@@ -83,6 +83,16 @@ def check_mask(mask, weights, path):
             raise PrunesimError(f"{path}: the mask of {name!r} must be uint8 and hold only 0 and 1.")
 
 
+def check_finite(weights, names, path):
+    """Refuse weights that cannot be ranked, naming `path` and the first tensor with one that is not finite."""
+    for name in sorted(names):
+        if not np.isfinite(weights[name]).all():
+            raise PrunesimError(
+                f"{path}: the weights of {name!r} are not all finite numbers; the network did not train, lower "
+                "training.learning_rate or set training.clip_norm."
+            )
+
+
 def apply_mask(weights, mask):
     """Return the weights with the pruned ones exactly (positive) zero; other tensors are passed on."""
     return {
@@ -100,7 +110,7 @@ def prune(weights, mask, *, fraction, scope, criterion, seed):
     Parameters
     ----------
     weights : dict of str to numpy.ndarray
-        At least the tensors of `mask`.
+        At least the tensors of `mask`, all finite (`check_finite`).
     mask : dict of str to numpy.ndarray
         The mask so far, for the tensors to prune.
     fraction : float
@@ -119,8 +129,6 @@ def prune(weights, mask, *, fraction, scope, criterion, seed):
     rng = np.random.default_rng(seed)
     scores = {}
     for name in sorted(mask):
-        if not np.isfinite(weights[name]).all():
-            raise PrunesimError(f"The weights of {name!r} are not all finite numbers; the network did not train.")
         scores[name] = CRITERIA[criterion](weights[name], rng)[mask[name] == 1]
     groups = [list(scores)] if scope == "global" else [[name] for name in scores]
     kept = {}

@@ -139,7 +139,9 @@ def test_damaged_json_is_refused(tmp_path, content):
     assert "not valid JSON" in refusal(path, read_json, path)
 
 
-@pytest.mark.parametrize("read", [read_json, sha256_file, load_array, load_tensors, lambda path: read_rows(path, ["a"])])
+@pytest.mark.parametrize(
+    "read", [read_json, sha256_file, load_array, load_tensors, lambda path: read_rows(path, ["a"])]
+)
 def test_missing_files_and_folders_are_refused(tmp_path, read):
     path = tmp_path / "file"
     assert "does not exist" in refusal(path, read, path)

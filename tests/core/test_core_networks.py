@@ -68,9 +68,7 @@ def test_the_layers_are_known_without_torch(name, shape):
     weights = {f"{layer}.weight": network.get_submodule(layer) for layer in weight_layers(settings)}
     assert list(weight_kinds(network)) == list(uses) == list(weights)
     assert layers[-1] == {"name": "logits", "kind": "linear", "shape": [5]}
-    known = dict(
-        zip([x.name for x in NETWORKS[name](4, 5)], layer_shapes(NETWORKS[name](4, 5), shape), strict=True)
-    )
+    known = dict(zip([x.name for x in NETWORKS[name](4, 5)], layer_shapes(NETWORKS[name](4, 5), shape), strict=True))
     for layer in layers:
         pooled_away = layer["name"] == "gap"
         assert tuple(layer["shape"]) == (known[layer["name"]][:1] if pooled_away else known[layer["name"]])
@@ -247,6 +245,10 @@ def wrong_input(shape, classes):
 
 
 def empty(shape, classes):
+    return nn.Sequential(nn.Flatten(), nn.AdaptiveAvgPool1d(classes))
+
+
+def no_answer(shape, classes):
     return nn.Flatten()
 
 
@@ -313,9 +315,10 @@ def test_lazy_modules_are_initialised_by_the_seed(own):
         ("not_callable", {}, r"has no function 'not_callable'"),
         ("wrong_return", {}, r"returned no torch\.nn\.Module\.$"),
         ("twice", {"depth": 3}, r"could not be called .* unexpected keyword argument 'depth'\.$"),
-        ("wrong_size", {}, r"images x 3 classes, not \(1, 4\)"),
+        ("wrong_size", {}, r"1 x 3 classes, not \(1, 4\)"),
         ("wrong_input", {}, r"cannot take images of 1 x 8 x 8"),
-        ("empty", {}, r"has no parameters"),
+        ("empty", {}, r"has no parameters to train"),
+        ("no_answer", {}, r"1 x 3 classes, not \(1, 64\)"),
     ],
 )
 def test_own_networks_that_do_not_work_are_refused(own, function, arguments, pattern):

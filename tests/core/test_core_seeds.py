@@ -35,7 +35,15 @@ def test_unknown_roles_are_refused():
 
 
 def test_everything_counts():
-    calls = [(0, "init"), (1, "init"), (0, "order"), (0, "init", 0), (0, "init", 1), (0, "init", 0, 1), (0, "init", 1, 0)]
+    calls = [
+        (0, "init"),
+        (1, "init"),
+        (0, "order"),
+        (0, "init", 0),
+        (0, "init", 1),
+        (0, "init", 0, 1),
+        (0, "init", 1, 0),
+    ]
     calls += [(0, "order", 11), (0, "order", 1, 1), (1, "order", 1), (11, "order"), (0, "positions", "relu1")]
     assert len({derive_seed(*call) for call in calls}) == len(calls)
 

@@ -3,7 +3,7 @@ import os
 import shutil
 
 import pytest
-from pipeline_runs import copy_all, copy_source, run
+from pipeline_runs import REPOSITORY, copy_all, copy_source, run
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +18,7 @@ def finished(tmp_path_factory):
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not done.exists():
             shutil.rmtree(clone, ignore_errors=True)
-            run(copy_source(clone))
+            run(copy_source(REPOSITORY, clone))
             done.touch()
     return clone
 

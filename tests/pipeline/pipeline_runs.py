@@ -4,7 +4,6 @@ import os
 import re
 import shutil
 import signal
-import signal
 import subprocess
 import sys
 from collections import Counter
@@ -18,17 +17,16 @@ DATASET = "results/datasets/digits-train200-test100-seed0"
 NOTHING_TO_DO = "Nothing to be done"
 
 
-def copy_source(folder):
+def copy_source(source, target):
     """Copy what git holds of the pipeline, as a fresh clone has it: all files new."""
     for part in PARTS:
-        source, target = REPOSITORY / part, folder / part
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if source.is_dir():
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
             ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
-            shutil.copytree(source, target, ignore=ignore, copy_function=shutil.copyfile)
+            shutil.copytree(source / part, target / part, ignore=ignore, copy_function=shutil.copyfile)
         else:
-            shutil.copyfile(source, target)
-    return folder
+            shutil.copyfile(source / part, target / part)
+    return target
 
 
 def copy_all(source, target):

@@ -5,7 +5,7 @@ import shutil
 import time
 
 import pytest
-from pipeline_runs import DATASET, NOTHING_TO_DO, STUDY, TINY, contents, copy_all, copy_source, due, run
+from pipeline_runs import DATASET, STUDY, TINY, contents, copy_all, copy_source, due, job_stats, run, snakemake
 
 NOTHING = {}
 SIMILARITY_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
@@ -90,7 +90,7 @@ CONFIGS = {
     # What is computed.
     "epochs": ("training: {epochs: 3}", FROM_TRAINING),
     "learning rate": ("training: {learning_rate: 0.05}", FROM_TRAINING),
-    "seed": ("seed: 8", {key: count for key, count in FROM_TRAINING.items()}),
+    "seed": ("seed: 8", FROM_TRAINING),
     "width": ("network: {width: 5}", FROM_TRAINING),
     "prune fraction": ("methods: {imp: {fraction: 0.3}}", FROM_PRUNING),
     "excluded layers": ("methods: {imp: {exclude: [logits, fc1]}}", FROM_PRUNING),
@@ -128,7 +128,7 @@ MODULES = {
     "figures/similarity": {"figure_similarity": 1},
     "figures/heatmaps": {"figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1},
     "figures/style": FIGURES,
-    "figures/data": {"claims_table": 1} | FIGURES,
+    "results": {"claims_table": 1} | FIGURES,
     "datasets/digits": EVERYTHING,
     "datasets/convert": EVERYTHING,
     # Readers of other data sets, commands that no rule calls, and what finds the commands.
@@ -144,18 +144,26 @@ MODULES = {
 @pytest.mark.parametrize(("module", "expected"), MODULES.items(), ids=MODULES)
 def test_edited_module_reruns_what_imports_it(clone, module, expected):
     file = clone / "src" / "prunesim" / f"{module}.py"
-    before = file.read_text()
-    file.write_text(before + "# An edit is an edit, be it a comment.\n")
+    with open(file, "a") as source:
+        source.write("# An edit is an edit, be it a comment.\n")
     assert due(clone) == expected
-    file.write_text(before)
+
+
+def test_edit_taken_back_reruns_nothing(clone):
+    file = clone / "src" / "prunesim" / "training" / "loop.py"
+    before = file.read_bytes()
+    file.write_bytes(before + b"# A comment.\n")
+    assert due(clone) == FROM_TRAINING
+    file.write_bytes(before)
     assert due(clone) == NOTHING
 
 
 def touch(clone):
-    now = time.time() + 5
-    for path in clone.rglob("*"):
-        if path.is_file() and ".snakemake" not in path.parts:
-            os.utime(path, (now, now))
+    """Give all files new times, in such an order that everything is newer than what was made from it."""
+    files = [path for path in clone.rglob("*") if path.is_file() and ".snakemake" not in path.parts]
+    start = time.time()
+    for number, path in enumerate(sorted(files, key=lambda path: -path.stat().st_mtime_ns)):
+        os.utime(path, (start + number / 100, start + number / 100))
 
 
 def rewrite_config(clone):
@@ -204,25 +212,94 @@ def test_change_of_files(clone, change, expected):
     assert due(clone) == expected
 
 
-NEEDED_AGAIN = {
-    # The dump writes all layers of the network, so all its comparisons follow: as one of the two earlier networks of
-    # rep0 at 3 layers, in the last round's comparisons of layers no.
-    "a comparison needs a deleted activation file": (
-        remove(
-            f"{STUDY}/activations/rep0/imp/round01/relu1.npy",
-            f"{STUDY}/comparisons/rounds/rep0/imp/round02/relu1.csv",
-            f"{STUDY}/tables/similarity.csv",
-        ),
-        {"dump": 1, "compare_rounds": 6} | SIMILARITY_TABLES | SIMILARITY_FIGURES,
-    ),
-    "a table needs a deleted comparison": (
-        remove(f"{STUDY}/comparisons/rounds/rep0/imp/round01/relu1.csv", f"{STUDY}/tables/similarity.csv"),
-        {"compare_rounds": 1} | SIMILARITY_TABLES | SIMILARITY_FIGURES,
-    ),
-}
+def test_touched_file_of_more_than_a_megabyte(clone):
+    # Snakemake by itself knows files by their content up to 1 MB only; the profile says more.
+    weights = f"{STUDY}/networks/rep0/dense/weights.safetensors"
+    options = {"config": ["dataset: {subset: null, resize: [28, 28]}"], "targets": [weights]}
+    assert job_stats(run(clone, **options)) == {"fetch": 1, "train_dense": 1}
+    images = clone / "results/datasets/digits-28x28/train_images.npy"
+    assert images.stat().st_size > 1_000_000
+    touch(clone)
+    assert due(clone, **options) == NOTHING
+    status, printed = snakemake(clone, "--dry-run", "--max-checksum-file-size", "1MB", **options)
+    assert status == 0
+    assert job_stats(printed) == {"train_dense": 1}
 
 
-@pytest.mark.parametrize(("change", "expected"), NEEDED_AGAIN.values(), ids=NEEDED_AGAIN)
-def test_deleted_file_is_made_again_when_it_is_needed(clone, change, expected):
-    change(clone)
-    assert due(clone) == expected
+def test_moved_folder(clone, tmp_path):
+    moved = tmp_path / "deeper" / "elsewhere"
+    moved.parent.mkdir()
+    clone.rename(moved)
+    assert due(moved) == NOTHING
+
+
+def test_fresh_clone_with_results_and_metadata(finished, tmp_path):
+    fresh = copy_source(finished, tmp_path / "fresh")
+    (fresh / ".snakemake").mkdir()
+    copy_all(finished / "results", fresh)
+    copy_all(finished / ".snakemake" / "metadata", fresh / ".snakemake")
+    newest = max(path.stat().st_mtime for path in (fresh / "results").rglob("*"))
+    assert (fresh / "src/prunesim/training/loop.py").stat().st_mtime > newest
+    assert due(fresh) == NOTHING
+    shutil.rmtree(fresh)
+
+
+def test_another_study_shares_the_data_set(clone):
+    assert due(clone, config=["study: other"]) == {key: n for key, n in EVERYTHING.items() if key != "fetch"}
+
+
+# The following really run what is due, and then nothing is.
+
+
+def test_one_more_layer_is_compared(clone):
+    overlay = CONFIGS["one more layer"][0]
+    assert job_stats(run(clone, config=[overlay])) == CONFIGS["one more layer"][1]
+    assert due(clone, config=[overlay]) == NOTHING
+    assert ",pool1," in (clone / STUDY / "tables/similarity.csv").read_text()
+
+
+def test_figure_is_drawn_again_long_after_the_networks_were_deleted(clone):
+    for folder in ("networks", "activations", "comparisons", "checkpoints", "logs"):
+        shutil.rmtree(clone / STUDY / folder, ignore_errors=True)
+    shutil.rmtree(clone / DATASET)
+    before = contents(clone, f"{STUDY}/figures", f"{STUDY}/tables")
+    overlay = "figures: {palette: viridis}"
+    drawn = {"figure_density"} | {*SIMILARITY_FIGURES}
+    assert job_stats(run(clone, config=[overlay])) == dict.fromkeys(drawn, 1)
+    assert due(clone, config=[overlay]) == NOTHING
+    after = contents(clone, f"{STUDY}/figures", f"{STUDY}/tables")
+    changed = {path for path in before if after[path] != before[path]}
+    assert changed == {
+        f"{STUDY}/figures/{name.removeprefix('figure_')}.{end}" for name in drawn for end in ("svg", "png")
+    }
+    assert not (clone / STUDY / "networks").exists()
+
+
+def test_deleted_files_are_made_again_when_something_needs_them(clone):
+    table = f"{STUDY}/tables/similarity.csv"
+    before = contents(clone, STUDY)
+    # The dump writes all layers of its network, so all comparisons with that network follow.
+    remove(f"{STUDY}/activations/rep0/imp/round01/relu1.npy", f"{STUDY}/comparisons/rounds/rep0/imp/round02/relu1.csv")(
+        clone
+    )
+    remove(table)(clone)
+    assert job_stats(run(clone, targets=[table])) == {"dump": 1, "compare_rounds": 6, "similarity_table": 1}
+    after = contents(clone, STUDY)
+    assert {path for path in before if "/logs/" not in path and after.get(path) != before[path]} == set()
+    # The table has a new time, but the same content.
+    assert due(clone) == NOTHING
+
+
+def test_late_rewinding_runs_from_its_rewind_point(clone):
+    overlay = "methods: {imp: {rewind: {epoch: 1}}}"
+    networks = clone / STUDY / "networks/rep0"
+    options = {"config": [overlay], "targets": [f"{STUDY}/networks/rep0/imp/round02/weights.safetensors"]}
+    dense = contents(networks, "dense")
+    assert job_stats(run(clone, **options)) == {"rewind_point": 1, "retrain": 2, "prune": 1}
+    assert due(clone, **options) == NOTHING
+    point = networks / "dense/rewind_epoch1.safetensors"
+    assert {**dense, "dense/rewind_epoch1.safetensors": point.read_bytes()} == contents(networks, "dense")
+    assert point.read_bytes() not in dense.values()
+    # One of the two epochs is left.
+    history = (networks / "imp/round02/history.csv").read_text().splitlines()
+    assert [line.split(",")[0] for line in history] == ["epoch", "2"]

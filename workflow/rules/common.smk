@@ -74,10 +74,9 @@ def settings(**parts):
     return json.dumps(parts, sort_keys=True)
 
 
-def section(name, *keys, without=()):
-    """A section of the config, or some keys of it."""
-    chosen = keys or [key for key in config[name] if key not in without]
-    return {key: config[name][key] for key in chosen}
+def section(name, *keys):
+    """Some keys of a section of the config."""
+    return {key: config[name][key] for key in keys}
 
 
 def plan(*keys):
@@ -171,7 +170,9 @@ def figure_settings(figure):
 
 def comparison_settings():
     """What a comparison is told; neither the layers nor the families, by which a study grows."""
-    return settings(seed=config["seed"], **section("comparison", without=("layers", "families")))
+    measures = config["comparison"]["measures"]
+    chosen = [key for key in config["comparison"] if key.startswith(tuple(f"{name}_" for name in measures))]
+    return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen))
 
 
 def network_options(network):

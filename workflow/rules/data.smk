@@ -13,7 +13,8 @@ rule fetch:
         ),
     log:
         "<dataset>/fetch.log",
-    retries: 2
+    # A download may succeed the next time; files that are wrong stay wrong.
+    retries: 0 if config["dataset"]["path"] else 2
     conda:
         "../../envs/torch.yaml"
     params:

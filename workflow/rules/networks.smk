@@ -33,12 +33,12 @@ rule rewind_point:
         network=own_network(),
         code=code("rewind"),
     output:
-        "<study>/networks/rep{rep}/dense/rewind_{unit}{count}.safetensors",
+        "<study>/networks/rep{rep}/dense/rewind_{unit}{number}.safetensors",
     log:
-        "<study>/logs/networks/rep{rep}/rewind_{unit}{count}.log",
+        "<study>/logs/networks/rep{rep}/rewind_{unit}{number}.log",
     wildcard_constraints:
         unit="epoch|step",
-        count=r"[1-9]\d*",
+        number=r"[1-9]\d*",
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -47,7 +47,7 @@ rule rewind_point:
             seed=config["seed"],
             network=NETWORK,
             training=config["training"],
-            rewind={wildcards.unit: int(wildcards.count)},
+            rewind={wildcards.unit: int(wildcards.number)},
         ),
         dataset=subpath(input[0], parent=True),
     shell:

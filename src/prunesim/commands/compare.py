@@ -7,7 +7,8 @@ import numpy as np
 from prunesim.arrays import load_array
 from prunesim.errors import PrunesimError
 from prunesim.similarity import MEASURES, compare, details
-from prunesim.similarity.views import VIEWS
+from prunesim.similarity.curvature import compare_curvature
+from prunesim.similarity.views import VIEWS, view_pair
 
 
 def add_arguments(parser):
@@ -20,6 +21,9 @@ def add_arguments(parser):
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--interval", action="store_true", help="add 95 %% jackknife intervals and the null")
     parser.add_argument("--details", action="store_true", help="add all canonical correlations and the match curve")
+    parser.add_argument(
+        "--curvature", action="store_true", help="compare intrinsic dimension and curvature too (unreliable, see docs)"
+    )
     parser.add_argument(
         "--view",
         choices=VIEWS,
@@ -67,6 +71,9 @@ def run(arguments):
         result["details"] = details(
             *arrays, variance=arguments.variance, view=arguments.view, size=arguments.size, names=files
         )
+    if arguments.curvature:
+        first, second, _ = view_pair(*arrays, arguments.view, arguments.size, files)
+        result["curvature"] = compare_curvature(first, second, seed=arguments.seed, names=files)
     print(json.dumps(result, indent=2, allow_nan=False) if arguments.json else table(result))
 
 
@@ -94,8 +101,7 @@ def table(result):
         if "note" in entry:
             cells.append(entry["note"])
         lines.append("  ".join(cells).rstrip())
-    if "details" in result:
-        lines.append(json.dumps(result["details"]))
+    lines += [f"{key}: {json.dumps(result[key])}" for key in ("details", "curvature") if key in result]
     return "\n".join(lines)
 
 

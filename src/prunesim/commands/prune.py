@@ -5,7 +5,8 @@ import json
 import numpy as np
 
 from prunesim.arrays import load_tensors, save_tensors
-from prunesim.pruning import check_mask, layer_of, prune, select_tensors
+from prunesim.errors import PrunesimError
+from prunesim.pruning import check_finite, check_mask, layer_of, prune, select_tensors
 from prunesim.seeds import derive_seed
 
 
@@ -23,12 +24,20 @@ def add_arguments(parser):
 def run(arguments):
     settings = arguments.settings
     weights, metadata = load_tensors(arguments.weights)
+    if "kinds" not in metadata:
+        raise PrunesimError(f"{arguments.weights} does not say which of its tensors can be pruned; train it again.")
+    names = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
     if arguments.mask:
         mask, _ = load_tensors(arguments.mask)
         check_mask(mask, weights, arguments.mask)
+        if different := sorted(set(mask) ^ set(names)):
+            raise PrunesimError(
+                f"{arguments.mask}: the mask must be for the tensors that the settings select, {', '.join(names)}, "
+                f"but they differ in {different[0]!r}; delete it and run again."
+            )
     else:
-        names = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
         mask = {name: np.ones(weights[name].shape, np.uint8) for name in names}
+    check_finite(weights, mask, arguments.weights)
     new_mask = prune(
         weights,
         mask,

@@ -2,6 +2,7 @@
 
 import json
 
+from prunesim.errors import PrunesimError
 from prunesim.training.run import train_dense, train_round
 
 
@@ -22,6 +23,8 @@ def run(arguments):
     files = (arguments.output, arguments.checkpoint)
     if arguments.round == 0:
         train_dense(*common, *files, log=_print)
+    elif arguments.start is None or arguments.mask is None:
+        raise PrunesimError(f"round {arguments.round} needs --start and --mask; only round 0 is trained without.")
     else:
         train_round(*common, arguments.method, arguments.round, arguments.start, arguments.mask, *files, log=_print)
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import inspect
+import sys
 from collections import OrderedDict
 from pathlib import Path
 
@@ -77,22 +78,44 @@ def _own_network(settings, shape, classes):
     path, _, name = settings["name"].rpartition(":")
     if not Path(path).is_file():
         raise PrunesimError(f"network.name: the file {path!r} does not exist; give path/to/file.py:function.")
-    spec = importlib.util.spec_from_file_location(Path(path).stem, path)
+    spec = importlib.util.spec_from_file_location(f"own_network_{Path(path).stem}", path)
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
     function = getattr(module, name, None)
     if not callable(function):
         functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
+        functions = [key for key in functions if vars(module)[key].__module__ == spec.name]
         raise PrunesimError(f"network.name: {path} has no function {name!r}; it has {', '.join(functions) or 'none'}.")
     try:
         network = function(shape=tuple(shape), classes=classes, **settings["arguments"])
     except TypeError as error:
         raise PrunesimError(
-            f"network.name: {settings['name']} could not be called with shape=, classes= and network.arguments: {error}."
+            f"network.name: {settings['name']} could not be called with shape, classes and network.arguments: {error}."
         ) from error
     if not isinstance(network, nn.Module):
         raise PrunesimError(f"network.name: {settings['name']} returned no torch.nn.Module.")
+    _try_out(network, shape, classes, settings["name"])
     return network
+
+
+def _try_out(network, shape, classes, name):
+    """Refuse a network that cannot be used. Lazy modules get their weights here, while the seed is set."""
+    try:
+        with torch.no_grad():
+            output = network.eval()(torch.zeros(1, *shape))
+    except (RuntimeError, ValueError) as error:
+        channels, height, width = shape
+        raise PrunesimError(
+            f"network.name: {name} cannot take images of {channels} x {height} x {width}: "
+            f"{str(error).partition(chr(10))[0].rstrip('.')}."
+        ) from error
+    network.train()
+    if getattr(output, "shape", None) != (1, classes):
+        found = tuple(output.shape) if isinstance(output, torch.Tensor) else type(output).__name__
+        raise PrunesimError(f"network.name: {name} must answer one image with 1 x {classes} classes, not {found}.")
+    if not any(parameter.requires_grad for parameter in network.parameters()):
+        raise PrunesimError(f"network.name: {name} has no parameters to train.")
 
 
 def weight_kinds(network):

@@ -12,7 +12,6 @@ matrix. Moments of parts of the data add up, and another shift is a linear map o
 
 import itertools
 import json
-import os
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ import numpy as np
 from prunesim.errors import PrunesimError
 from prunesim.files import atomic_path
 from prunesim.seeds import derive_seed
+from prunesim.similarity.threads import blas_threads
 
 SHIFT_ROWS = 1024
 CHUNK_BYTES = 64 << 20
@@ -177,15 +177,6 @@ def _targets(wanted, columns, blocks, dtype, dense):
             for j in run:
                 grams[i, int(j)] = target[:, :, columns[j].start - right.start : columns[j].stop - right.start]
     return grams, targets
-
-
-def blas_threads():
-    """Return the number of threads that BLAS was given: the usual variables, or else all cores of the process."""
-    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        value = os.environ.get(name, "")
-        if value.isdigit() and int(value) > 0:
-            return int(value)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def product_precision(matrices):

@@ -3,6 +3,7 @@
 from prunesim.similarity.checks import refusal
 from prunesim.similarity.moments import accumulate, image_order
 from prunesim.similarity.statistics import Network, Pair
+from prunesim.similarity.threads import spread
 
 
 def permutation_nulls(matrices, pairs, networks, measures, settings, draws, n_images, seed, options):
@@ -14,12 +15,19 @@ def permutation_nulls(matrices, pairs, networks, measures, settings, draws, n_im
     sums = {}
     for stack, orders, where in _null_passes(distinct, draws, n_images, seed):
         moments = accumulate([matrices[i] for i in stack], where.values(), orders=orders, squares=False, **options)
-        for (i, j, _), (k, m) in where.items():
+
+        def values(item, moments=moments):
+            (i, j, _), (k, m) = item
             pair = Pair(whole[i], whole[j], moments.gram(k, m))
-            for name, measure in measures.items():
-                if not refusal(measure, int(pair.count[0]), whole[i], whole[j]):
-                    value = float(measure.function(pair, **settings[name])[0])
-                    sums[i, j, name] = sums.get((i, j, name), 0.0) + value / draws
+            return {
+                (i, j, name): float(measure.function(pair, **settings[name])[0])
+                for name, measure in measures.items()
+                if not refusal(measure, int(pair.count[0]), whole[i], whole[j])
+            }
+
+        for found in spread(values, where.items()):
+            for key, value in found.items():
+                sums[key] = sums.get(key, 0.0) + value / draws
     return sums
 
 

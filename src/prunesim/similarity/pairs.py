@@ -13,6 +13,7 @@ from prunesim.similarity.moments import CHUNK_BYTES, accumulate, block_edges, im
 from prunesim.similarity.nulls import permutation_nulls
 from prunesim.similarity.statistics import Network, Pair, stacked
 from prunesim.similarity.subsets import KernelSubset
+from prunesim.similarity.threads import spread
 
 
 def compare_pairs(
@@ -91,17 +92,19 @@ def compare_pairs(
         "chunk_bytes": chunk_bytes,
     }
     order = image_order(n_images, seed, "blocks")
-    moments = accumulate(taken, local, orders=[order] * len(taken), edges=edges, **options)
+    orders = [order] * len(taken) if with_interval else None
+    moments = accumulate(taken, local, orders=orders, edges=edges, **options)
     check_finite(moments, [names[i] for i in used])
     sample = BlockedSample(moments, edges, n_images, with_interval)
     nulls = permutation_nulls(taken, local, sample.networks, linear, settings, draws, n_images, seed, options)
     subset = KernelSubset(n_images, rows_per_image, order, edges, with_interval, seed) if kernel else None
     kernel_values = subset.values(taken, local, sample.networks, kernel, settings, draws) if kernel else {}
 
-    rows = []
-    for (a, b), (i, j) in zip(pairs, local, strict=True):
+    def rows_of(index):
+        (a, b), (i, j) = pairs[index], local[index]
         first, second = sample.networks[i], sample.networks[j]
-        pair = sample.pair(i, j)
+        pair = BlockedPair(sample, i, j)
+        rows = []
         for name, measure in measures.items():
             row = {"a": a, "b": b, "measure": name, "value": None, "ci_low": None, "ci_high": None, "null": None}
             row |= {"n_images": n_images, "n_samples": n_samples}
@@ -118,7 +121,9 @@ def compare_pairs(
                 row |= {"null": nulls.get((i, j, name)), "note": interval_note}
                 row |= pair.measured(measure, settings[name])
             rows.append(row)
-    return rows
+        return rows
+
+    return [row for rows in spread(rows_of, range(len(pairs))) for row in rows]
 
 
 def _by_degree(pairs):
@@ -160,10 +165,6 @@ class BlockedSample:
     @cached_property
     def left_out(self):
         return self._networks(self.outside)
-
-    def pair(self, i, j):
-        """Return the `BlockedPair` of networks i and j."""
-        return BlockedPair(self, i, j)
 
 
 class BlockedPair:

@@ -17,6 +17,10 @@ def choose_device(name):
         raise PrunesimError(
             f"training.device is {name}, but this machine offers {', '.join(k for k, ok in available.items() if ok)}."
         )
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise PrunesimError(
+            f"training.device is {name}, but this machine has {torch.cuda.device_count()} CUDA device(s), from cuda:0."
+        )
     return device
 
 

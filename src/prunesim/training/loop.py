@@ -154,6 +154,8 @@ def train(
         seconds = time.perf_counter() - started
         row = {"epoch": epoch + 1, "steps": steps[-1] + 1, "learning_rate": rates[steps[-1]], "train_loss": train_loss}
         loss, accuracy = evaluate(network, *validation, normalise, autocast) if len(validation[0]) else (None, None)
+        if loss is not None and not math.isfinite(loss):
+            raise diverged(f"The validation loss became {loss} in epoch {epoch + 1}", train_loss)
         history.append({**row, "validation_loss": loss, "validation_accuracy": accuracy, "seconds": seconds})
         log(_line(history[-1], settings["epochs"], sum(sizes) / seconds))
         if checkpoint is not None and epoch + 1 < settings["epochs"]:
@@ -182,12 +184,16 @@ def _mean_loss(losses, sizes, epoch, history):
     if not all(finite):
         at = finite.index(False)
         before = losses[at - 1] if at else (history[-1]["train_loss"] if history else None)
-        last = "there was no finite loss before it" if before is None else f"the last finite loss was {before:.6g}"
-        raise PrunesimError(
-            f"The loss became {losses[at]} in epoch {epoch + 1}, at its step {at + 1} of {len(losses)}; {last}. "
-            "Lower training.learning_rate or set training.clip_norm."
+        raise diverged(
+            f"The loss became {losses[at]} in epoch {epoch + 1}, at its step {at + 1} of {len(losses)}", before
         )
     return sum(loss * size for loss, size in zip(losses, sizes, strict=True)) / sum(sizes)
+
+
+def diverged(what, last):
+    """Return the sentence for a loss that is no longer finite; `last` is the last finite one, if there was any."""
+    before = "there was no finite loss before it" if last is None else f"the last finite loss was {last:.6g}"
+    return PrunesimError(f"{what}; {before}. Lower training.learning_rate or set training.clip_norm.")
 
 
 def _line(row, epochs, speed):

@@ -23,7 +23,7 @@ from prunesim.rewinding import first_step, round_training
 from prunesim.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import choose_device, make_exact
-from prunesim.training.loop import evaluate, train
+from prunesim.training.loop import diverged, evaluate, train
 
 HISTORY = ("epoch", "steps", "learning_rate", "train_loss", "validation_loss", "validation_accuracy")
 
@@ -49,6 +49,7 @@ def train_dense(settings, dataset, replicate, output, checkpoint, log=print):
     save_tensors(Path(output) / "initial.safetensors", initial, session.metadata)
     history = session.train(settings["training"], checkpoint=checkpoint)
     session.write(output, history, method="dense", mask={}, inputs=[Path(output) / "initial.safetensors"])
+    Path(checkpoint).unlink(missing_ok=True)
 
 
 def train_round(settings, dataset, replicate, method, round_, start, mask, output, checkpoint, log=print):
@@ -75,6 +76,7 @@ def train_round(settings, dataset, replicate, method, round_, start, mask, outpu
     step = first_step(settings["method"]["rewind"], session.steps_per_epoch)
     history = session.train(training, masks, first_step=step, checkpoint=checkpoint, inputs=[start, mask])
     session.write(output, history, method=method, mask=masks, first_step=step, inputs=[mask])
+    Path(checkpoint).unlink(missing_ok=True)
 
 
 def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log=print):
@@ -165,7 +167,8 @@ class _Session:
     def _fingerprint(self, inputs):
         """Stand for everything the bytes of this training depend on."""
         package = Path(__file__).resolve().parents[1]
-        files = [*source_files("prunesim.training.run", package.parent), *map(Path, inputs)]
+        own_network, _, _ = self.settings["network"]["name"].rpartition(":")
+        files = [*source_files("prunesim.training.run", package.parent), *filter(None, [own_network]), *inputs]
         parts = [
             json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
             json.dumps(self.description["sha256"], sort_keys=True),
@@ -177,10 +180,13 @@ class _Session:
 
     def write(self, output, history, *, method, mask, inputs, first_step=0):
         output = Path(output)
-        save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
-        write_rows(output / "history.csv", HISTORY, history)
         test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
         test_loss, test_accuracy = evaluate(self.network, test_images, test_labels, self.normalise, self.autocast)
+        if not math.isfinite(test_loss):
+            last = history[-1]["train_loss"] if history else None
+            raise diverged(f"The test loss of the trained network is {test_loss}", last)
+        save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
+        write_rows(output / "history.csv", HISTORY, history)
         self.log(f"test loss {test_loss:.4f} accuracy {test_accuracy:.4f} on {len(test_images)} images")
         steps = (history[-1]["steps"] - first_step) if history else 0
         epochs = steps / self.steps_per_epoch

@@ -1,0 +1,105 @@
+"""The same config gives the same bytes, however many cores there are and whatever was killed on the way."""
+
+import csv
+import json
+import shutil
+import subprocess
+import sys
+import time
+
+from pipeline_runs import STUDY, TINY, contents, due, job_stats, kill, run, snakemake, start
+
+# What tells how long something took, or how it went.
+VARYING = ("metrics.json", "networks.csv", ".log")
+
+
+def study_files(folder):
+    """Return the bytes of all that must not vary, and the rest less its timings."""
+    files = contents(folder, "results")
+    fixed = {path: data for path, data in files.items() if not path.endswith(VARYING)}
+    rest = {path: without_seconds(path, data.decode()) for path, data in files.items() if path.endswith(VARYING[:2])}
+    return fixed, rest
+
+
+def without_seconds(path, text):
+    if path.endswith(".csv"):
+        return [
+            {key: cell for key, cell in row.items() if key != "seconds"} for row in csv.DictReader(text.splitlines())
+        ]
+    return {key: value for key, value in json.loads(text).items() if key != "seconds"}
+
+
+def assert_same_files(folder, expected):
+    fixed, rest = study_files(folder)
+    expected_fixed, expected_rest = study_files(expected)
+    assert fixed.keys() == expected_fixed.keys()
+    assert [path for path in fixed if fixed[path] != expected_fixed[path]] == []
+    assert rest == expected_rest
+    kinds = {path.rsplit(".", 1)[-1] for path in fixed}
+    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png"}
+
+
+def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path):
+    status, printed = snakemake(
+        finished,
+        "--cores",
+        "1",
+        "--directory",
+        tmp_path / "else where",
+        "--snakefile",
+        finished / "Snakefile",
+        base=finished / TINY,
+    )
+    assert status == 0, printed
+    assert_same_files(tmp_path / "else where", finished)
+    shutil.rmtree(tmp_path)
+
+
+def kill_in_training(folder, network, checkpoint, attempts=5):
+    """Start Snakemake and kill it with all its jobs while a network is between two epochs."""
+    for _ in range(attempts):
+        process = start(folder, "--cores", "2")
+        while process.poll() is None and not checkpoint.exists():
+            time.sleep(0.001)
+        assert process.poll() is None, process.communicate()[0]
+        kill(process)
+        if not (network / "metrics.json").exists():
+            return
+        # Too late: it had just finished.
+        shutil.rmtree(network)
+        checkpoint.unlink()
+    raise AssertionError(f"{network} was always faster")
+
+
+def test_killed_study_goes_on_to_the_same_bytes(clone, finished):
+    study = clone / STUDY
+    # The second replicate is computed again, and all that depends on it.
+    for folder in ("networks/rep1", "activations/rep1", "comparisons", "tables", "figures"):
+        shutil.rmtree(study / folder)
+    shutil.rmtree(study / "checkpoints", ignore_errors=True)
+    checkpoint = study / "checkpoints/rep1/imp01.safetensors"
+    kill_in_training(clone, study / "networks/rep1/imp/round01", checkpoint)
+    assert checkpoint.exists()
+    assert not (study / "networks/rep1/imp/round01/weights.safetensors").exists()
+    assert (study / "networks/rep1/dense/weights.safetensors").exists()
+    assert not (study / "tables/similarity.csv").exists()
+
+    ran = job_stats(run(clone))
+    # What was finished before the kill is not made again.
+    assert "fetch" not in ran
+    assert "train_dense" not in ran
+    assert ran["retrain"] == 2
+    assert "going on from" in (study / "logs/networks/rep1/imp/round01.log").read_text()
+    assert due(clone) == {}
+    for leftover in clone.rglob("results/**/.*.tmp"):
+        leftover.unlink()
+    assert_same_files(clone, finished)
+    verified = subprocess.run(
+        [sys.executable, "-m", "prunesim", "verify", STUDY],
+        cwd=clone,
+        env={"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert verified.returncode == 0, verified.stdout + verified.stderr
