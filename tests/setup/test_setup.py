@@ -1,0 +1,90 @@
+"""What a newcomer meets first: the Makefile's refusals, and pins that agree wherever they are written."""
+
+import re
+import shutil
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def requirements(name):
+    lines = (REPOSITORY / name).read_text().splitlines()
+    return [line for line in lines if line and not line.startswith(("#", "-"))]
+
+
+def package(requirement):
+    return re.split(r"[\[=]", requirement)[0].lower()
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Return a function that runs make in a copy of the files that it reads."""
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt", "constraints.txt", "config.yaml"):
+        shutil.copyfile(REPOSITORY / name, tmp_path / name)
+
+    def run(*arguments):
+        return subprocess.run(["make", *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return run
+
+
+@pytest.mark.parametrize("target", ["results", "test"])
+def test_an_old_python_is_refused_in_a_sentence(make, tmp_path, target):
+    old = tmp_path / "python3.9"
+    old.write_text("#!/bin/sh\ncase $1 in -V) echo Python 3.9.2;; *) exit 1;; esac\n")
+    old.chmod(0o755)
+    done = make(target, f"PYTHON={old}")
+    assert done.returncode != 0
+    assert f"prunesim needs Python 3.11 or newer, but {old} is Python 3.9.2" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_full_disk_is_refused_in_a_sentence(make, tmp_path):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    (tmp_path / ".venv/bin/python").write_text("#!/bin/sh\necho must not be called; touch called\n")
+    (tmp_path / ".venv/bin/python").chmod(0o755)
+    done = make("results", "NEEDED_GB=1000000000")
+    assert done.returncode != 0
+    assert "but the installation needs 1000000000 GB; free some space and run again." in done.stderr
+    assert not (tmp_path / "called").exists()
+
+
+def test_nothing_is_installed_again_when_nothing_changed(make, tmp_path):
+    (tmp_path / ".venv/bin").mkdir(parents=True)
+    for name in (".venv/bin/python", ".venv/installed", ".venv/installed-dev"):
+        (tmp_path / name).touch()
+    assert "pip install" not in make("-n", "test").stdout
+    (tmp_path / "requirements.txt").write_text("numpy\n")
+    (tmp_path / ".venv/installed").unlink()
+    assert "pip install" in make("-n", "test").stdout
+
+
+def test_conda_environments_have_the_pins_of_the_requirements():
+    pins = {package(line): line for line in requirements("requirements.txt")}
+    names = sorted(path.name for path in (REPOSITORY / "envs").glob("*.yaml"))
+    assert names == ["analysis.yaml", "figures.yaml", "torch.yaml"]
+    for name in names:
+        *_, pip = yaml.safe_load((REPOSITORY / "envs" / name).read_text())["dependencies"]
+        for requirement in pip["pip"]:
+            assert requirement == pins[package(requirement)], name
+        assert ("torch" in map(package, pip["pip"])) == (name == "torch.yaml")
+
+
+def test_every_requirement_is_pinned_once():
+    names = []
+    for file in ("requirements.txt", "requirements-dev.txt", "constraints.txt"):
+        for line in requirements(file):
+            assert re.fullmatch(r"[A-Za-z0-9._-]+(\[[a-z]+\])?==[0-9][A-Za-z0-9.+]*", line), line
+            names.append(package(line))
+    assert sorted(set(names)) == sorted(names)
+
+
+def test_the_package_asks_for_what_the_requirements_install():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    asked = {*project["dependencies"], *project["optional-dependencies"]["pipeline"]}
+    assert asked == {package(line) for line in requirements("requirements.txt")}
