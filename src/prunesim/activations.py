@@ -65,7 +65,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
     log(f"{len(chosen)} of {len(images)} test images, {len(layers)} layers, at most {cap} positions an image and layer")
     batches = to_tensor(images[chosen], device).split(BATCH)
     normalise = normaliser(description["mean"], description["std"], training, device)
-    index = _write(network, map(normalise, batches), layers, positions, Path(output))
+    index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
     write_json(
         Path(output) / "activations.json",
         {"images": chosen.tolist(), "positions_cap": cap, "layers": index, "device": str(device)},
@@ -152,7 +152,7 @@ def _recording(network):
             handle.remove()
 
 
-def _write(network, batches, layers, positions, output):
+def _write(network, batches, layers, positions, output, weights):
     """Run the images through the network, write all layers and return what is in which file."""
     index = {}
     with contextlib.ExitStack() as stack:
@@ -175,7 +175,7 @@ def _write(network, batches, layers, positions, output):
                     maps = outputs[name].float().flatten(2) if len(layer["shape"]) > 1 else outputs[name][:, :, None]
                     maps = maps.float().cpu().numpy().transpose(0, 2, 1)
                     if not np.isfinite(maps).all():
-                        raise PrunesimError(f"The activations of layer {name!r} are not all finite numbers.")
+                        raise PrunesimError(f"{weights}: the activations of layer {name!r} are not all finite numbers.")
                     rows = positions[name][start : start + len(batch)]
                     sampled = np.take_along_axis(maps, rows[:, :, None], axis=1)
                     files[f"{name}.npy"](sampled.reshape(-1, maps.shape[2]))

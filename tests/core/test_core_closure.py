@@ -29,11 +29,11 @@ def reached(root, module):
 def test_every_form_of_import_is_followed(tmp_path):
     package(
         tmp_path,
-        start="import json\nimport prunesim.plain\nfrom prunesim.names import value\nfrom prunesim import module as m\n",
+        start="import json\nimport prunesim.plain\nfrom prunesim.names import v\nfrom prunesim import module as m\n",
         plain="import prunesim.deep.inner as inner",
         names="value = 1",
         module="",
-        deep__inner="from prunesim.names import value",
+        deep__inner="from prunesim.names import v",
         unused="",
         deep__unused="",
     )

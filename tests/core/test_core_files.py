@@ -1,6 +1,7 @@
 """Artifacts are written whole or not at all, and refused when they are damaged."""
 
 import errno
+import hashlib
 import json
 import os
 import pickle
@@ -59,9 +60,14 @@ def test_atomic_path_leaves_nothing_behind_on_an_error(tmp_path, existed, error)
     if existed:
         path.write_text("old")
     expected = PrunesimError if isinstance(error, OSError) else type(error)
-    with pytest.raises(expected), atomic_path(path) as temporary:
-        temporary.write_text("half")
-        raise error
+
+    def write():
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(expected):
+        write()
     assert everything_below(tmp_path) == (["file.txt"] if existed else [])
     assert not existed or path.read_text() == "old"
 
@@ -153,8 +159,6 @@ def test_sha256(tmp_path):
     (tmp_path / "file").write_bytes(b"abc")
     assert sha256_file(tmp_path / "file") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     (tmp_path / "file").write_bytes(b"a" * (1 << 20) + b"b")
-    import hashlib
-
     assert sha256_file(tmp_path / "file") == hashlib.sha256(b"a" * (1 << 20) + b"b").hexdigest()
 
 

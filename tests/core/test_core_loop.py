@@ -93,7 +93,7 @@ def test_every_image_is_seen_once_an_epoch(count, batch_size):
         sizes = [len(numbers) for numbers in batches]
         assert max(sizes) <= batch_size
         assert max(sizes) - min(sizes) <= 1
-        orders.append(sum(batches, []))
+        orders.append([number for numbers in batches for number in numbers])
         assert sorted(orders[-1]) == list(range(count))
     assert len(network.seen) == 3 * steps
     assert orders[0] != orders[1]
@@ -118,6 +118,26 @@ def test_validation_images_are_seen_in_eval_mode_and_never_augmented():
     for mode, numbers in network.seen:
         assert mode or numbers == list(range(20, 40))
         assert not mode or sorted(numbers) != list(range(20))
+
+
+def test_augmentation_is_drawn_anew_each_epoch_from_its_seed():
+    class Whole(Recorder):
+        def forward(self, x):
+            self.seen.append(x.sum((1, 2, 3)).sort().values.tolist())
+            return self.linear(x.flatten(1))
+
+    images = torch.randint(0, 256, (16, 1, 8, 8), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    seen = {}
+    for name, seeds in (("first", (1, 2)), ("again", (1, 2)), ("other", (1, 3))):
+        network = Whole()
+        settings = training(epochs=2, augmentation="crop_flip", crop_padding=3)
+        data = (images, torch.arange(16) % 3)
+        run(network, settings, data, seed_of=lambda r, e, s=seeds: s[e] if r == "augment" else 0, normalise=as_number)
+        seen[name] = network.seen
+    assert seen["first"] == seen["again"]
+    assert seen["first"][0] == seen["other"][0]
+    assert seen["first"][1] != seen["other"][1]
+    assert seen["first"][0] != seen["first"][1]
 
 
 def test_augmentation_keeps_images_with_their_labels():
@@ -316,6 +336,23 @@ def test_pruned_weights_are_zero_at_every_forward_pass(monkeypatch):
     network.register_forward_pre_hook(check)
     run(network, training(), mask=masks)
     assert checked == [True] * 12
+
+
+def test_pruned_weights_are_zero_whatever_the_optimizer_does(monkeypatch):
+    original = loop.optimizer_step
+
+    def leaky(parameters, *others):
+        original(parameters, *others)
+        with torch.no_grad():
+            for parameter in parameters:
+                parameter += 0.01
+
+    monkeypatch.setattr(loop, "optimizer_step", leaky)
+    network = cnn()
+    masks = masks_of(network)
+    run(network, mask=masks)
+    for name, mask in masks.items():
+        assert not network_arrays(network)[name][mask.numpy() == 0].view(np.uint32).any()
 
 
 def test_a_mask_of_ones_changes_nothing():

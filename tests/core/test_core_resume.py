@@ -14,6 +14,7 @@ from core_study import NETWORK, PRUNING, everything_below, same_bytes, settings,
 import prunesim
 from prunesim.arrays import load_metadata, load_tensors, save_tensors
 from prunesim.cli import main
+from prunesim.files import read_json
 from prunesim.networks.build import build_network
 from prunesim.networks.state import network_arrays
 from prunesim.training import loop
@@ -50,19 +51,23 @@ def arguments(folder, dataset, start, kind, values):
 
 
 def kill_in_the_middle(call, checkpoint):
-    """Start a training, kill it with SIGKILL once it has written a checkpoint, and return the epochs it had done."""
-    with open(os.devnull, "w") as nowhere:
-        process = subprocess.Popen([sys.executable, "-m", "prunesim", *call], env=ENVIRONMENT, stdout=nowhere)
-        try:
-            limit = time.monotonic() + 120
-            while not checkpoint.exists():
-                assert process.poll() is None, "the training ended before it was killed"
-                assert time.monotonic() < limit
-                time.sleep(0.002)
-        finally:
-            process.kill()
-            status = process.wait()
-    assert status == -signal.SIGKILL
+    """Start a training, kill it with SIGKILL once it has written a checkpoint, and return the epochs it had done.
+
+    Its log goes to a small pipe that nobody reads, so it cannot come to its end before it is killed.
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-m", "prunesim", *call], env=ENVIRONMENT, stdout=subprocess.PIPE, pipesize=4096
+    )
+    try:
+        limit = time.monotonic() + 300
+        while not checkpoint.exists():
+            assert process.poll() is None, "the training ended before it was killed"
+            assert time.monotonic() < limit
+            time.sleep(0.002)
+    finally:
+        process.kill()
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
     return load_metadata(checkpoint)["epoch"]
 
 
@@ -95,8 +100,8 @@ def test_a_killed_training_ends_with_the_same_bytes(dataset, start, tmp_path, ca
     assert everything_below(tmp_path / "killed" / "network") == names
     for name in set(names) - {"metrics.json"}:
         assert (tmp_path / "killed/network" / name).read_bytes() == (tmp_path / "whole/network" / name).read_bytes()
-    metrics = [json.loads((tmp_path / name / "network/metrics.json").read_text()) for name in ("killed", "whole")]
-    assert [dict(m, seconds=0) for m in metrics][0] == [dict(m, seconds=0) for m in metrics][1]
+    first, second = (read_json(tmp_path / name / "network" / "metrics.json") for name in ("killed", "whole"))
+    assert {**first, "seconds": 0} == {**second, "seconds": 0}
 
 
 class Killed(Exception):
@@ -175,7 +180,7 @@ def test_a_rewound_round_is_resumed(dataset, start, tmp_path):
     assert any("after epoch 3" in line for line in lines_of(lambda log: call("killed", log)))
     for file in ("weights.safetensors", "history.csv"):
         assert (tmp_path / "killed" / file).read_bytes() == (tmp_path / "whole" / file).read_bytes()
-    epochs = [json.loads((tmp_path / name / "metrics.json").read_text())["epochs"] for name in ("killed", "whole")]
+    epochs = [read_json(tmp_path / name / "metrics.json")["epochs"] for name in ("killed", "whole")]
     assert epochs == [2.5, 2.5]
 
 

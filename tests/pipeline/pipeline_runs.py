@@ -1,5 +1,6 @@
 """Clones of this repository to run Snakemake in, and what Snakemake says."""
 
+import contextlib
 import os
 import re
 import shutil
@@ -35,15 +36,12 @@ def copy_all(source, target):
     return target
 
 
-def start(folder, *arguments, config=(), targets=(), base=TINY, **options):
-    """Start Snakemake in `folder`; `config` are overlays on the tiny study, as text or files."""
+def start(folder, *arguments, config=(), targets=(), base=TINY, output=subprocess.PIPE):
+    """Start Snakemake in `folder`; `config` are overlays on the tiny study."""
     overlays = [] if base is None else [base]
-    for number, overlay in enumerate(config):
-        if isinstance(overlay, str):
-            path = folder / f"overlay{number}.yaml"
-            path.write_text(overlay)
-            overlay = path.name
-        overlays.append(overlay)
+    for number, text in enumerate(config):
+        overlays.append(folder / f"overlay{number}.yaml")
+        overlays[-1].write_text(text)
     command = [Path(sys.executable).parent / "snakemake", *arguments]
     command += ["--configfile", *overlays] if overlays else []
     command += ["--", *targets] if targets else []
@@ -55,11 +53,10 @@ def start(folder, *arguments, config=(), targets=(), base=TINY, **options):
         command,
         cwd=folder,
         env=environment,
-        stdout=subprocess.PIPE,
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        **options,
     )
 
 
@@ -76,7 +73,8 @@ def snakemake(folder, *arguments, **options):
 
 def kill(process):
     """Kill Snakemake and all its jobs, as a power cut would."""
-    os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
 
 

@@ -58,16 +58,19 @@ def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path):
 def kill_in_training(folder, network, checkpoint, attempts=5):
     """Start Snakemake and kill it with all its jobs while a network is between two epochs."""
     for _ in range(attempts):
-        process = start(folder, "--cores", "2")
-        while process.poll() is None and not checkpoint.exists():
-            time.sleep(0.001)
-        assert process.poll() is None, process.communicate()[0]
-        kill(process)
+        with open(folder / "killed.log", "w") as output:
+            process = start(folder, "--cores", "2", output=output)
+            try:
+                while process.poll() is None and not checkpoint.exists():
+                    time.sleep(0.001)
+                assert process.poll() is None, (folder / "killed.log").read_text()
+            finally:
+                kill(process)
         if not (network / "metrics.json").exists():
             return
         # Too late: it had just finished.
         shutil.rmtree(network)
-        checkpoint.unlink()
+        checkpoint.unlink(missing_ok=True)
     raise AssertionError(f"{network} was always faster")
 
 
@@ -84,6 +87,11 @@ def test_killed_study_goes_on_to_the_same_bytes(clone, finished):
     assert (study / "networks/rep1/dense/weights.safetensors").exists()
     assert not (study / "tables/similarity.csv").exists()
 
+    # Snakemake cannot know that nobody else is at work any more, and says what to do.
+    status, printed = snakemake(clone, "--cores", "2")
+    assert status == 1
+    assert "--unlock" in printed
+    run(clone, "--unlock")
     ran = job_stats(run(clone))
     # What was finished before the kill is not made again.
     assert "fetch" not in ran

@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from prunesim.similarity import MEASURES, compare_pairs
+from prunesim.similarity import pairs as pairs_module
 from prunesim.similarity.gradients import influence
 from prunesim.similarity.jackknife import half_bias, halves, jackknife_interval, leave_one_out, student_quantile
 from prunesim.similarity.moments import accumulate, block_edges, image_order
@@ -267,6 +268,22 @@ def test_memory_maps_and_many_matrices(tmp_path):
     for (a, b), entry in zip(pairs, found, strict=True):
         assert entry["value"] == pytest.approx(value(matrices[a], matrices[b], "cca_mean"), abs=1e-12)
         assert (entry["a"], entry["b"], entry["rank_a"], entry["rank_b"]) == (a, b, 3 + a, 3 + b)
+
+
+def test_pairs_that_do_not_fit_into_memory_take_more_passes(monkeypatch):
+    matrices = [related(n=300, p=width)[0] for width in (4, 5, 6)]
+    wanted = [(2, 0), (2, 1), (1, 0), (0, 0)]
+    arguments = {"measures": ["svcca", "cka_linear"], "variance": 0.8, "rows_per_image": 3}
+    whole = compare_pairs(matrices, wanted, **arguments)
+    monkeypatch.setattr(pairs_module, "MEMORY_BYTES", 20_000)
+    calls = []
+    monkeypatch.setattr(pairs_module, "accumulate", lambda *a, **k: calls.append(1) or accumulate(*a, **k))
+    parts = compare_pairs(matrices, wanted, **arguments)
+    assert len(calls) > 1
+    for one, other in zip(whole, parts, strict=True):
+        assert (one["a"], one["b"], one["measure"]) == (other["a"], other["b"], other["measure"])
+        for key in ("value", "ci_low", "ci_high"):
+            assert one[key] == pytest.approx(other[key], abs=1e-9)
 
 
 def test_no_pairs_no_rows():

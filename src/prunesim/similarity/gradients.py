@@ -101,9 +101,12 @@ def pwcca_gradient(pair, weights="first"):
 
 
 def _pwcca_gradient(pair):
-    left, rho, right = np.linalg.svd(pair.whitened[0], full_matrices=True)
+    left, rho, right = (array[0] for array in pair.canonical)
     count = int(pair.smaller_rank[0])
     p = len(left)
+    if left.shape[1] < p:
+        # Variates may also turn towards directions that the second network does not have.
+        left = np.linalg.svd(pair.whitened[0], full_matrices=True)[0]
     value = pwcca(pair)[0]
     a, b = pair.first.whitening[0] @ left, pair.second.whitening[0] @ right[:count].T
     projections = left.T @ pair.first.loading[0]

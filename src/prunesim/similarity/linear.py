@@ -127,7 +127,7 @@ def nbs(pair):
 
 def procrustes_distance(pair):
     """Squared orthogonal Procrustes distance of the centred matrices at unit norm, 2 - 2 nbs (Ding et al. 2021)."""
-    return 2 - 2 * nbs(pair)
+    return np.maximum(2 - 2 * nbs(pair), 0)
 
 
 def linear_r2(pair):

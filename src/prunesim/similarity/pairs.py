@@ -15,6 +15,9 @@ from prunesim.similarity.statistics import Network, Pair, stacked
 from prunesim.similarity.subsets import KernelSubset
 from prunesim.similarity.threads import spread
 
+# Moments of one pass over the files; more pairs than fit take more passes.
+MEMORY_BYTES = 1 << 30
+
 
 def compare_pairs(
     matrices,
@@ -51,7 +54,8 @@ def compare_pairs(
     names : sequence of str, optional
         What the matrices are called in messages and notes.
     chunk_bytes : int
-        Size of the buffer in which rows are gathered.
+        Size of the buffer in which rows are gathered. The moments themselves take 8 bytes x blocks x neurons x neurons
+        a pair; pairs that take more than `MEMORY_BYTES` together are done in several passes over the data.
     **settings
         Settings of the measures: ``variance``, ``weights``, ``epsilon``, ...
 
@@ -71,10 +75,16 @@ def compare_pairs(
     matrices = [check_matrix(matrix, name) for matrix, name in zip(matrices, names, strict=True)]
     pairs = [(int(a), int(b)) for a, b in pairs]
     measures = selected(measures)
-    settings = split_settings(measures, settings)
+    given, settings = settings, split_settings(measures, settings)
     if not pairs:
         return []
     n_samples, n_images = check_rows(matrices, rows_per_image, names)
+    widths = [matrix.shape[1] for matrix in matrices]
+    if len(pairs) > 1 and _bytes(widths, pairs, blocks) > MEMORY_BYTES:
+        halves_of_pairs = (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :])
+        options = {"rows_per_image": rows_per_image, "blocks": blocks, "draws": draws, "seed": seed, "names": names}
+        options |= {"chunk_bytes": chunk_bytes} | given
+        return [row for part in halves_of_pairs for row in compare_pairs(matrices, part, list(measures), **options)]
     used = _by_degree(pairs)
     place = {matrix: i for i, matrix in enumerate(used)}
     taken = [matrices[i] for i in used]
@@ -124,6 +134,12 @@ def compare_pairs(
         return rows
 
     return [row for rows in spread(rows_of, range(len(pairs))) for row in rows]
+
+
+def _bytes(widths, pairs, blocks):
+    """Return about how much memory the moments of the pairs take."""
+    products = {(min(pair), max(pair)) for pair in pairs} | {(i, i) for pair in pairs for i in pair}
+    return 8 * max(blocks, 1) * sum((widths[i] + 2) * (widths[j] + 2) for i, j in products)
 
 
 def _by_degree(pairs):
