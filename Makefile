@@ -17,7 +17,7 @@ help:
 
 results: .venv/installed
 	@echo "== Running the study $(STUDY) of $(CONFIG) on $(CORES) cores"
-	@$(SNAKEMAKE) --quiet progress rules
+	@$(SNAKEMAKE) --quiet rules reason host
 	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
 	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Report: results/$(STUDY)/report.html"
 

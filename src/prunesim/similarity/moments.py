@@ -132,8 +132,7 @@ def accumulate(
     buffer = np.empty((images * rows_per_image, starts[-1]), dtype=precision)
     buffer[:, starts[1:] - 1] = 1
 
-    # One product of everything costs less than its parts when most of them are wanted.
-    dense = 2 * len(wanted) > count * (count + 1) / 2
+    dense = stacks_everything(len(wanted), count)
     store = precision if single else np.float64
     grams, targets = _targets(wanted, columns, len(edges) - 1, store, dense)
 
@@ -158,6 +157,11 @@ def accumulate(
                     else:
                         target[block] += chunk[:, left].T @ chunk[:, right]
     return Moments(widths, shifts, norms, grams)
+
+
+def stacks_everything(products, count):
+    """Return whether one product of all matrices is formed: it costs less than its parts when most are wanted."""
+    return 2 * products > count * (count + 1) / 2
 
 
 def _targets(wanted, columns, blocks, dtype, dense):

@@ -9,7 +9,7 @@ from prunesim.similarity.checks import check_finite, check_matrix, check_rows, r
 from prunesim.similarity.gradients import influence
 from prunesim.similarity.jackknife import MINIMUM_BLOCKS, half_bias, halves, jackknife_interval, leave_one_out
 from prunesim.similarity.measures import selected, split_settings
-from prunesim.similarity.moments import CHUNK_BYTES, accumulate, block_edges, image_order
+from prunesim.similarity.moments import CHUNK_BYTES, accumulate, block_edges, image_order, stacks_everything
 from prunesim.similarity.nulls import permutation_nulls
 from prunesim.similarity.statistics import Network, Pair, stacked
 from prunesim.similarity.subsets import KernelSubset
@@ -139,7 +139,12 @@ def compare_pairs(
 def _bytes(widths, pairs, blocks):
     """Return about how much memory the moments of the pairs take."""
     products = {(min(pair), max(pair)) for pair in pairs} | {(i, i) for pair in pairs for i in pair}
-    return 8 * max(blocks, 1) * sum((widths[i] + 2) * (widths[j] + 2) for i, j in products)
+    used = sorted({i for pair in products for i in pair})
+    if stacks_everything(len(products), len(used)):
+        entries = sum(widths[i] + 2 for i in used) ** 2
+    else:
+        entries = sum((widths[i] + 2) * (widths[j] + 2) for i, j in products)
+    return 8 * max(blocks, 1) * entries
 
 
 def _by_degree(pairs):
