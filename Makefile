@@ -1,6 +1,7 @@
 # make results   set up .venv and run a study to its figures and report (CONFIG=experiments/... for another one)
 # make test      set up .venv and run all checks
-# Both are safe to repeat: nothing is installed or computed again that is there.
+# make benchmark time the similarity engine and write docs/performance.md
+# All are safe to repeat: nothing is installed or computed again that is there.
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
@@ -24,6 +25,9 @@ results: .venv/installed
 test: lint
 	@echo "== Tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+benchmark: .venv/installed-dev
+	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md
 
 lint: .venv/installed-dev
 	@echo "== Style"

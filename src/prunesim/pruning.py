@@ -1,13 +1,11 @@
-"""Choosing which weights to remove: pure functions of weights and mask, without torch.
-
-A mask is a dict from the name of a weight tensor to a uint8 array of its shape; 1 means kept.
-"""
+"""Choosing which weights to remove: pure functions of weights and mask, without torch."""
 
 from fnmatch import fnmatchcase
 
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.masks import layer_of
 
 
 def magnitude(weights, rng):
@@ -59,30 +57,6 @@ def select_tensors(kinds, types, exclude):
     return selected
 
 
-def layer_of(tensor):
-    """Return the layer that a weight tensor belongs to."""
-    return tensor.removesuffix(".weight")
-
-
-def check_mask(mask, weights, path):
-    """Refuse a mask that does not fit the weights.
-
-    Raises
-    ------
-    PrunesimError
-        Naming `path` and the first tensor that is missing, of another shape, or not 0 and 1.
-    """
-    for name, kept in mask.items():
-        if name not in weights:
-            raise PrunesimError(f"{path}: the mask is for a tensor {name!r} that the network does not have.")
-        if kept.shape != weights[name].shape:
-            raise PrunesimError(
-                f"{path}: the mask of {name!r} has shape {kept.shape}, but the weights have {weights[name].shape}."
-            )
-        if kept.dtype != np.uint8 or kept.max(initial=0) > 1:
-            raise PrunesimError(f"{path}: the mask of {name!r} must be uint8 and hold only 0 and 1.")
-
-
 def check_finite(weights, names, path):
     """Refuse weights that cannot be ranked, naming `path` and the first tensor with one that is not finite."""
     for name in sorted(names):
@@ -91,14 +65,6 @@ def check_finite(weights, names, path):
                 f"{path}: the weights of {name!r} are not all finite numbers; the network did not train, lower "
                 "training.learning_rate or set training.clip_norm."
             )
-
-
-def apply_mask(weights, mask):
-    """Return the weights with the pruned ones exactly (positive) zero; other tensors are passed on."""
-    return {
-        name: np.where(mask[name] == 1, array, array.dtype.type(0)) if name in mask else array
-        for name, array in weights.items()
-    }
 
 
 def prune(weights, mask, *, fraction, scope, criterion, seed):

@@ -10,7 +10,8 @@ from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
 from prunesim.csvfiles import read_rows
 from prunesim.errors import PrunesimError
 from prunesim.files import read_json, sha256_file
-from prunesim.pruning import check_mask, layer_of, select_tensors
+from prunesim.masks import check_mask, layer_of
+from prunesim.pruning import select_tensors
 from prunesim.rewinding import rewind_file
 
 
@@ -155,12 +156,12 @@ def _check_mask_step(folder, mask, before, settings, metadata):
     path = folder / "mask.safetensors"
     if before is None:
         before = {name: np.ones_like(ones) for name, ones in mask.items()}
+    selected = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
+    if set(mask) != set(selected):
+        return [f"{path} is for {', '.join(sorted(mask))}; the method prunes {', '.join(selected)}."]
     if set(mask) != set(before):
         return [f"{path} is for other tensors than the mask of the round before."]
     problems = []
-    selected = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
-    if set(mask) != set(selected):
-        problems.append(f"{path} is for {', '.join(sorted(mask))}; the method prunes {', '.join(selected)}.")
     for name in mask:
         revived = int(np.count_nonzero(mask[name] > before[name]))
         if revived:

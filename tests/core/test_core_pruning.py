@@ -16,7 +16,8 @@ import prunesim
 from prunesim.arrays import load_tensors, save_tensors
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
-from prunesim.pruning import CRITERIA, apply_mask, check_finite, check_mask, layer_of, prune, select_tensors
+from prunesim.masks import apply_mask, check_mask, layer_of
+from prunesim.pruning import CRITERIA, check_finite, prune, select_tensors
 from prunesim.seeds import derive_seed
 
 KINDS = {"features.0.weight": "conv", "features.3.weight": "conv", "fc1.weight": "linear", "logits.weight": "linear"}

@@ -13,9 +13,9 @@ from prunesim.csvfiles import read_rows
 from prunesim.errors import PrunesimError
 from prunesim.files import read_json, sha256_file
 from prunesim.images import load_images
+from prunesim.masks import apply_mask
 from prunesim.networks.build import build_network
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.pruning import apply_mask
 from prunesim.rewinding import first_step, rewind_file, round_training
 from prunesim.seeds import derive_seed
 from prunesim.training import loop, run

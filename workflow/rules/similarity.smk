@@ -70,7 +70,12 @@ rule networks_table:
         metrics=network_files("metrics.json"),
         code=code("table"),
     output:
-        "<study>/tables/{table}.csv",
+        report(
+            "<study>/tables/{table}.csv",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
     log:
         "<study>/logs/tables/{table}.log",
     wildcard_constraints:
@@ -95,7 +100,7 @@ rule similarity_table:
             "<study>/tables/similarity.csv",
             caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "similarity of all pairs"},
+            labels={"table": "similarity"},
         ),
     log:
         "<study>/logs/tables/similarity.log",
@@ -119,7 +124,7 @@ rule claims_table:
             "<study>/tables/claims.csv",
             caption="../report/tables.rst",
             category="Tables",
-            labels={"table": "claims of the paper"},
+            labels={"table": "claims"},
         ),
     log:
         "<study>/logs/tables/claims.log",

@@ -6,7 +6,8 @@ import numpy as np
 
 from prunesim.arrays import load_tensors, save_tensors
 from prunesim.errors import PrunesimError
-from prunesim.pruning import check_finite, check_mask, layer_of, prune, select_tensors
+from prunesim.masks import check_mask, layer_of
+from prunesim.pruning import check_finite, prune, select_tensors
 from prunesim.seeds import derive_seed
 
 

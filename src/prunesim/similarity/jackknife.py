@@ -46,8 +46,8 @@ def jackknife_interval(value, changes, sizes, bias=0.0, bounds=(-math.inf, math.
     sizes : array_like
         Number of images of each block, shape (blocks,).
     bias : float
-        Taken off the centre, so that the interval need not lie around `value`: the mean canonical correlation of a
-        finite sample is too large, and the interval shows it.
+        Taken off the centre: the mean canonical correlation of a finite sample is too large, and the interval shows
+        it. It still reaches as far as `value`, which only makes it wider.
     bounds : (float, float)
         Possible range of the statistic; the interval is cut to it.
     level : float
@@ -70,7 +70,7 @@ def jackknife_interval(value, changes, sizes, bias=0.0, bounds=(-math.inf, math.
     variance = ((pseudo - centre) ** 2 / (weight - 1)).mean()
     margin = student_quantile(0.5 + level / 2, len(changes) - 1) * math.sqrt(variance)
     low, high = (min(max(value - bias + sign * margin, bounds[0]), bounds[1]) for sign in (-1, 1))
-    return float(low), float(high)
+    return float(min(low, value)), float(max(high, value))
 
 
 @functools.cache

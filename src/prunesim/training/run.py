@@ -15,10 +15,10 @@ from prunesim.csvfiles import write_rows
 from prunesim.errors import PrunesimError
 from prunesim.files import sha256_file, write_json
 from prunesim.images import load_description, load_images
+from prunesim.masks import apply_mask, check_mask, layer_of
 from prunesim.networks.build import build_network, trace, weight_kinds
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.provenance import provenance
-from prunesim.pruning import apply_mask, check_mask, layer_of
 from prunesim.rewinding import first_step, round_training
 from prunesim.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor, validation_split
