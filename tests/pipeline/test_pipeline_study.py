@@ -282,7 +282,7 @@ def test_report(clone):
         for name in ("results", "categories")
     )
     figures = {name: f"{STUDY}/figures/{name}.svg" for name in FIGURES}
-    tables = [f"{STUDY}/tables/{name}.csv" for name in ("claims", "similarity")]
+    tables = [f"{STUDY}/tables/{name}.csv" for name in ("claims", "layers", "networks", "similarity")]
     similarity = sorted(figures[name] for name in ("similarity", "rounds", "round_pairs", "layers"))
     assert {name: sorted(entries["Other"]) for name, entries in categories.items()} == {
         "Accuracy": [figures["accuracy"]],
