@@ -1,13 +1,18 @@
 """Measures that are functions of the co-moments of a pair.
 
 Each takes a `Pair`, stacked (whole sample first, then one block of images left out at a time), and returns
-one number a stack entry. Notation: S_xx, S_yy, S_xy are the centred co-moments, rho the canonical
-correlations, k the ranks.
+one number a stack entry: NaN for a part of the sample in which a network has no variance. Notation: S_xx, S_yy and
+S_xy are the centred co-moments, rho the canonical correlations, k the ranks.
 """
 
 import numpy as np
 
 from prunesim.similarity.statistics import RANK_TOLERANCE
+
+
+def _ratio(numerator, denominator):
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return numerator / denominator
 
 
 def canonical_correlations(pair):
@@ -20,7 +25,7 @@ def canonical_correlations(pair):
 
 def cca_mean(pair):
     """Mean canonical correlation, sum(rho) / min(k_x, k_y) (Raghu et al. 2017, Morcos et al. 2018)."""
-    return canonical_correlations(pair).sum(axis=1) / pair.smaller_rank
+    return _ratio(canonical_correlations(pair).sum(axis=1), pair.smaller_rank)
 
 
 def cca_mean_98(pair, share=0.98):
@@ -43,7 +48,7 @@ def svcca(pair, variance=0.99):
     Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix.
     """
     smaller = np.minimum(pair.first.principal_count(variance), pair.second.principal_count(variance))
-    return svcca_correlations(pair, variance).sum(axis=1) / smaller
+    return _ratio(svcca_correlations(pair, variance).sum(axis=1), smaller)
 
 
 def svcca_correlations(pair, variance=0.99):
@@ -80,13 +85,13 @@ def pwcca(pair, weights="first"):
 
 def _weighted(rho, kept, projections):
     alpha = np.abs(projections).sum(axis=2) * kept
-    return (alpha * rho).sum(axis=1) / alpha.sum(axis=1)
+    return _ratio((alpha * rho).sum(axis=1), alpha.sum(axis=1))
 
 
 def cka_linear(pair):
     """Linear CKA (Kornblith et al. 2019): |S_xy|_F^2 / (|S_xx|_F |S_yy|_F)."""
     first, second = (_squares(network.comoment) for network in (pair.first, pair.second))
-    return _squares(pair.comoment) / np.sqrt(first * second)
+    return _ratio(_squares(pair.comoment), np.sqrt(first * second))
 
 
 def cka_linear_debiased(pair):
@@ -94,7 +99,7 @@ def cka_linear_debiased(pair):
     first = _unbiased_hsic(pair.first.gram, pair.first.width, pair.first.width)
     second = _unbiased_hsic(pair.second.gram, pair.second.width, pair.second.width)
     cross = _unbiased_hsic(pair.gram, pair.first.width, pair.second.width)
-    return cross / np.sqrt(first * second)
+    return _ratio(cross, np.sqrt(first * second))
 
 
 def _unbiased_hsic(gram, p, q):
@@ -122,7 +127,7 @@ def _unbiased_hsic(gram, p, q):
 def nbs(pair):
     """Normalised Bures similarity (Tang et al. 2020): |S_xy|_* / (|X|_F |Y|_F), X and Y centred."""
     values = np.linalg.svd(pair.comoment, compute_uv=False)
-    return values.sum(axis=1) / np.sqrt(pair.first.total * pair.second.total)
+    return _ratio(values.sum(axis=1), np.sqrt(pair.first.total * pair.second.total))
 
 
 def procrustes_distance(pair):
@@ -132,7 +137,7 @@ def procrustes_distance(pair):
 
 def linear_r2(pair):
     """Share of the first network's variance that a linear map of the second explains (Kornblith et al. 2019)."""
-    return _squares(pair.comoment @ pair.second.whitening) / pair.first.total
+    return _ratio(_squares(pair.comoment @ pair.second.whitening), pair.first.total)
 
 
 def subspace_match(pair, epsilon=0.5):
