@@ -135,7 +135,7 @@ def test_the_closures_keep_the_stages_of_a_study_apart():
     assert {"training/loop.py", "training/run.py", "masks.py", "networks/build.py"} <= names_of("train")
     assert {"pruning.py", "masks.py"} <= set(names_of("prune"))
     for verb, strangers in {
-        "train": ("pruning.py", "similarity/", "figures/", "activations.py", "tables.py", "commands/prune.py", "cli.py"),
+        "train": ("pruning.py", "similarity/", "figures/", "activations.py", "tables.py", "commands/prune", "cli.py"),
         "prune": ("training/", "networks/", "similarity/", "figures/", "datasets/"),
         "dump": ("training/loop.py", "training/run.py", "pruning.py", "similarity/", "figures/"),
         "similarity": ("training/", "networks/", "pruning.py", "figures/", "datasets/"),
