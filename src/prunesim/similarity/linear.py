@@ -132,7 +132,7 @@ def nbs(pair):
 
 def procrustes_distance(pair):
     """Squared orthogonal Procrustes distance of the centred matrices at unit norm, 2 - 2 nbs (Ding et al. 2021)."""
-    return np.maximum(2 - 2 * nbs(pair), 0)
+    return np.maximum(2 - 2 * nbs(pair), 0) + 0.0  # no negative zero
 
 
 def linear_r2(pair):
