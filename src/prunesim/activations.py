@@ -172,7 +172,7 @@ def _write(network, batches, layers, positions, output, weights):
                 network(batch)
                 for layer in layers:
                     name = layer["name"]
-                    maps = outputs[name].float().flatten(2) if len(layer["shape"]) > 1 else outputs[name][:, :, None]
+                    maps = outputs[name].flatten(2) if len(layer["shape"]) > 1 else outputs[name][:, :, None]
                     maps = maps.float().cpu().numpy().transpose(0, 2, 1)
                     if not np.isfinite(maps).all():
                         raise PrunesimError(f"{weights}: the activations of layer {name!r} are not all finite numbers.")

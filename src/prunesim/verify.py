@@ -42,7 +42,7 @@ def verify_study(study):
     problems = []
     for key in networks:
         problems += _guarded(_check_network, study, key, networks)
-    datasets = [path for path in _datasets(study) if read_json(path).get("sha256") in _used_datasets(networks)]
+    datasets = _used_datasets(study, networks)
     for path in datasets:
         problems += _guarded(_check_dataset, path)
     activations = sorted((study / "activations").glob("**/activations.json"))
@@ -75,25 +75,31 @@ def _networks(study):
     return found
 
 
-def _datasets(study):
-    """Return the descriptions of the converted data sets beside a study."""
-    return sorted((study.parent / "datasets").glob("*/dataset.json"))
+def _used_datasets(study, networks):
+    """Return the descriptions of the data sets that a study was trained on, and those that cannot be read."""
+    used = [_content(folder / "metrics.json").get("dataset") for folder in networks.values() if folder.name == "dense"]
+    descriptions = sorted((study.parent / "datasets").glob("*/dataset.json"))
+    return [path for path in descriptions if _content(path).get("sha256") in [*used, None]]
 
 
-def _used_datasets(networks):
-    """Return the checksums of the data that the dense networks were trained on."""
-    used = []
-    for (_, _, round_), folder in networks.items():
-        if round_ == 0 and (folder / "metrics.json").exists():
-            used += _guarded(lambda folder=folder: [read_json(folder / "metrics.json")["dataset"]])
-    return used
+def _content(path):
+    """Return the content of a JSON file, or nothing if it cannot be read, which its own check reports."""
+    try:
+        return read_json(path)
+    except PrunesimError:
+        return {}
 
 
 def _check_dataset(path):
+    return _check_sums(path, read_json(path)["sha256"])
+
+
+def _check_sums(description, checksums):
+    """Compare the files beside a description with the checksums that it holds."""
     return [
-        f"{path.parent / file} is not the file that dataset.json was written for (checksum)."
-        for file, expected in read_json(path)["sha256"].items()
-        if sha256_file(path.parent / file) != expected
+        f"{description.parent / file} is not the file that {description.name} was written for (checksum)."
+        for file, expected in checksums.items()
+        if sha256_file(description.parent / file) != expected
     ]
 
 
@@ -111,9 +117,7 @@ def _check_network(study, key, networks):
     problems = []
     if key != (metrics["replicate"], metrics["method"], metrics["round"]):
         problems.append(f"{folder / 'metrics.json'} says it is of another network.")
-    for name, expected in metrics["files"].items():
-        if sha256_file(folder / name) != expected:
-            problems.append(f"{folder / name} is not the file that metrics.json was written for (checksum).")
+    problems += _check_sums(folder / "metrics.json", metrics["files"])
     weights, metadata = load_tensors(folder / "weights.safetensors")
     for name, array in weights.items():
         if not np.isfinite(array).all():
@@ -184,7 +188,7 @@ def _check_activations(study, networks, indices):
         try:
             content = read_json(index)
             for layer, entry in content["layers"].items():
-                problems += _guarded(_check_layer, folder, layer, entry)
+                problems += _guarded(_check_layer, index, layer, entry)
             images[folder] = content["images"]
         except PrunesimError as error:
             problems.append(str(error))
@@ -198,11 +202,9 @@ def _check_activations(study, networks, indices):
     return problems
 
 
-def _check_layer(folder, layer, entry):
-    problems = []
-    for file, expected in entry["sha256"].items():
-        if sha256_file(folder / file) != expected:
-            problems.append(f"{folder / file} is not the file that activations.json was written for (checksum).")
+def _check_layer(index, layer, entry):
+    folder = index.parent
+    problems = _check_sums(index, entry["sha256"])
     shape = (entry["images"] * entry["positions"], entry["shape"][0])
     for file, wanted in ((f"{layer}.npy", shape), (f"{layer}.pooled.npy", (entry["images"], shape[1]))):
         array = load_array(folder / file, mmap=True)

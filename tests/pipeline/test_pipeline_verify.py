@@ -164,6 +164,10 @@ DAMAGES = {
         lambda r: edit_array(next(r.glob("datasets/*/test_images.npy")), set_first(77)),
         "test_images.npy is not the file that dataset.json was written for",
     ),
+    "a truncated description of the data set": (
+        lambda r: truncate(next(r.glob("datasets/*/dataset.json"))),
+        "dataset.json is not valid JSON",
+    ),
     "an accuracy that was made up": (
         lambda r: edit_json(r / DENSE / "metrics.json", lambda m: m.update(test_accuracy=1.5)),
         "does not say what its metrics.json says",

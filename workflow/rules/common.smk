@@ -15,7 +15,7 @@ from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
-from prunesim.networks.spec import activation_layers, compared_layers, weight_layers
+from prunesim.networks.spec import activation_layers, compared_layers, own_file, weight_layers
 from prunesim.rewinding import rewind_file
 
 
@@ -93,7 +93,7 @@ def plan(*keys):
 
 def own_network():
     """The file of a network of the user's own, which the rules that build it depend on."""
-    path, _, function = config["network"]["name"].rpartition(":")
+    path = own_file(config["network"]["name"])
     return [path] if path else []
 
 

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import NETWORKS, layer_shapes
+from prunesim.networks.spec import NETWORKS, layer_shapes, own_file
 
 _RELUS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Mish)
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
@@ -75,7 +75,8 @@ def _sequential(layers, shape):
 
 
 def _own_network(settings, shape, classes):
-    path, _, name = settings["name"].rpartition(":")
+    path = own_file(settings["name"])
+    name = settings["name"].removeprefix(f"{path}:")
     if not Path(path).is_file():
         raise PrunesimError(f"network.name: the file {path!r} does not exist; give path/to/file.py:function.")
     spec = importlib.util.spec_from_file_location(f"own_network_{Path(path).stem}", path)

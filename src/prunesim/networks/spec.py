@@ -94,6 +94,11 @@ _ACTIVATION_KIND = {
 }
 
 
+def own_file(name):
+    """Return the file of ``path/to/file.py:function``, or "" for a built-in network."""
+    return name.rpartition(":")[0]
+
+
 def activation_layers(network):
     """Return the layers whose outputs are dumped, in the order of the forward pass.
 

@@ -17,6 +17,7 @@ from prunesim.files import sha256_file, write_json
 from prunesim.images import load_description, load_images
 from prunesim.masks import apply_mask, check_mask, layer_of
 from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.networks.spec import own_file
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.provenance import provenance
 from prunesim.rewinding import first_step, round_training
@@ -167,8 +168,8 @@ class _Session:
     def _fingerprint(self, inputs):
         """Stand for everything the bytes of this training depend on."""
         package = Path(__file__).resolve().parents[1]
-        own_network, _, _ = self.settings["network"]["name"].rpartition(":")
-        files = [*source_files("prunesim.training.run", package.parent), *filter(None, [own_network]), *inputs]
+        own = own_file(self.settings["network"]["name"])
+        files = [*source_files("prunesim.training.run", package.parent), *filter(None, [own]), *inputs]
         parts = [
             json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
             json.dumps(self.description["sha256"], sort_keys=True),
@@ -182,22 +183,19 @@ class _Session:
         output = Path(output)
         test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
         test_loss, test_accuracy = evaluate(self.network, test_images, test_labels, self.normalise, self.autocast)
+        last = history[-1] if history else dict.fromkeys(HISTORY)
         if not math.isfinite(test_loss):
-            last = history[-1]["train_loss"] if history else None
-            raise diverged(f"The test loss of the trained network is {test_loss}", last)
+            raise diverged(f"The test loss of the trained network is {test_loss}", last["train_loss"])
         save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
         write_rows(output / "history.csv", HISTORY, history)
         self.log(f"test loss {test_loss:.4f} accuracy {test_accuracy:.4f} on {len(test_images)} images")
-        steps = (history[-1]["steps"] - first_step) if history else 0
-        epochs = steps / self.steps_per_epoch
+        epochs = (last["steps"] - first_step if history else 0) / self.steps_per_epoch
         metrics = {
             "replicate": self.replicate,
             "method": method,
             "round": self.round,
             **_counts(self.network, mask, self.metadata),
-            "train_loss": history[-1]["train_loss"] if history else None,
-            "validation_loss": history[-1]["validation_loss"] if history else None,
-            "validation_accuracy": history[-1]["validation_accuracy"] if history else None,
+            **{key: last[key] for key in ("train_loss", "validation_loss", "validation_accuracy")},
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
             "test_images": len(test_images),
