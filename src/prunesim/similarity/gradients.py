@@ -12,22 +12,23 @@ import numpy as np
 from prunesim.similarity.linear import cka_linear, leading_count, linear_r2, nbs, pwcca
 
 
-def influence(pair, gradient, first_blocks, second_blocks, cross_blocks):
-    """Return the first-order change of a measure when each block is left out, (blocks,).
+def influence(pair, gradients, first_blocks, second_blocks, cross_blocks):
+    """Return the first-order changes of some measures when each block is left out, (blocks, measures).
 
     Parameters
     ----------
     pair : Pair
-    gradient : (numpy.ndarray, numpy.ndarray, numpy.ndarray)
-        Derivatives by S_xx, S_yy, S_xy.
+    gradients : list of (numpy.ndarray, numpy.ndarray, numpy.ndarray)
+        Derivatives of each measure by S_xx, S_yy, S_xy.
     first_blocks, second_blocks, cross_blocks : numpy.ndarray
         Grams of features of each block, (blocks, p + e, p + e) and so on.
     """
     first, second = (_mean(network) for network in (pair.first, pair.second))
+    by_first, by_second, by_cross = zip(*gradients, strict=True)
     return -(
-        _inner(gradient[0], first, first, first_blocks)
-        + _inner(gradient[1], second, second, second_blocks)
-        + _inner(gradient[2], first, second, cross_blocks)
+        _inner(by_first, first, first, first_blocks)
+        + _inner(by_second, second, second, second_blocks)
+        + _inner(by_cross, first, second, cross_blocks)
     )
 
 
@@ -35,16 +36,17 @@ def _mean(network):
     return network.gram[0, -1, : network.width] / network.count[0]
 
 
-def _inner(gradient, row_mean, column_mean, blocks):
-    """Return the inner products of a derivative with each block's scatter about the mean of the whole sample."""
-    p, q = gradient.shape
-    # Centring moved from the blocks to the derivative: one product with the features as they are stored.
-    features = np.zeros(blocks.shape[1:])
-    features[:p, :q] = gradient
-    features[:p, -1] = -gradient @ column_mean
-    features[-1, :q] = -row_mean @ gradient
-    features[-1, -1] = row_mean @ gradient @ column_mean
-    return blocks.reshape(len(blocks), -1) @ features.ravel()
+def _inner(gradients, row_mean, column_mean, blocks):
+    """Return the inner products of derivatives with each block's scatter about the mean of the whole sample."""
+    p, q = gradients[0].shape
+    # Centring moved from the blocks to the derivatives: one product with the features as they are stored.
+    features = np.zeros((len(gradients), *blocks.shape[1:]))
+    for feature, gradient in zip(features, gradients, strict=True):
+        feature[:p, :q] = gradient
+        feature[:p, -1] = -gradient @ column_mean
+        feature[-1, :q] = -row_mean @ gradient
+        feature[-1, -1] = -row_mean @ feature[:p, -1]
+    return blocks.reshape(len(blocks), -1) @ features.reshape(len(features), -1).T
 
 
 def cca_mean_gradient(pair):
@@ -70,12 +72,14 @@ def svcca_gradient(pair, variance=0.99):
     Beside those of CCA within the kept directions: a change of the co-moments turns them towards the others.
     """
     networks = (pair.first, pair.second)
+    left, rho, right = pair.principal(variance)
     counts = [int(network.principal_count(variance)[0]) for network in networks]
+    size = min(counts)
+    left, rho, right = left[: counts[0], :size], rho[0, :size], right[:size, : counts[1]]
     white = [
         network.principal_whitening(variance)[0, :, :count] for network, count in zip(networks, counts, strict=True)
     ]
     cross = pair.comoment[0]
-    left, rho, right = np.linalg.svd(white[0].T @ cross @ white[1], full_matrices=False)
     a, b = white[0] @ left, white[1] @ right.T
     inside = [-(a * rho) @ a.T / 2, -(b * rho) @ b.T / 2]
     outside = [cross @ b @ left.T, cross.T @ a @ right]
@@ -141,8 +145,8 @@ def cka_linear_gradient(pair):
 def nbs_gradient(pair):
     """Derivatives of NBS: the nuclear norm grows along U V^T."""
     value = nbs(pair)[0]
-    left, values, right = np.linalg.svd(pair.comoment[0], full_matrices=False)
-    left = left * (values > 1e-12 * values[0])
+    left, values, right = pair.nuclear
+    left = left * (values[0] > 1e-12 * values[0, 0])
     first, second = pair.first.total[0], pair.second.total[0]
     by_networks = [
         -value / (2 * total) * np.eye(network.width) for total, network in ((first, pair.first), (second, pair.second))

@@ -56,10 +56,7 @@ def svcca_correlations(pair, variance=0.99):
 
     Entries beyond min(k_x, k_y) are 0.
     """
-    first = pair.first.principal_whitening(variance)
-    second = pair.second.principal_whitening(variance)
-    rho = np.linalg.svd(first.transpose(0, 2, 1) @ pair.comoment @ second, compute_uv=False)
-    return np.clip(rho, 0, 1)
+    return pair.principal(variance)[1]
 
 
 def pwcca(pair, weights="first"):
@@ -126,8 +123,7 @@ def _unbiased_hsic(gram, p, q):
 
 def nbs(pair):
     """Normalised Bures similarity (Tang et al. 2020): |S_xy|_* / (|X|_F |Y|_F), X and Y centred."""
-    values = np.linalg.svd(pair.comoment, compute_uv=False)
-    return _ratio(values.sum(axis=1), np.sqrt(pair.first.total * pair.second.total))
+    return _ratio(pair.nuclear[1].sum(axis=1), np.sqrt(pair.first.total * pair.second.total))
 
 
 def procrustes_distance(pair):

@@ -12,8 +12,9 @@ matrix. Moments of parts of the data add up, and another shift is a linear map o
 
 import itertools
 import json
+import math
+import threading
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,10 +22,12 @@ import numpy as np
 from prunesim.errors import PrunesimError
 from prunesim.files import atomic_path
 from prunesim.seeds import derive_seed
-from prunesim.similarity.threads import blas_threads
+from prunesim.similarity.threads import blas_threads, stream
 
 SHIFT_ROWS = 1024
-CHUNK_BYTES = 64 << 20
+CHUNK_BYTES = 128 << 20
+# Products of matrices this wide are as fast by themselves as stacked.
+WIDE = 256
 FLOAT32_ROWS = 50_000
 FLOAT32_SAMPLE = 4096
 FLOAT32_EIGENVALUE = 0.01
@@ -79,7 +82,6 @@ def accumulate(
     squares=True,
     precision="auto",
     chunk_bytes=CHUNK_BYTES,
-    threads=None,
 ):
     """Return the moments of matrices that hold the same samples, reading each of them once.
 
@@ -103,9 +105,7 @@ def accumulate(
     precision : {"auto", "float64", "float32"}
         Of the products within a chunk; sums over chunks are float64. "auto" decides by `product_precision`.
     chunk_bytes : int
-        Size of the working buffer; it changes the result by rounding only.
-    threads : int, optional
-        Threads that fill the buffer; None takes as many as BLAS has been given.
+        Size of the working buffers of all threads together; it changes the result by rounding only.
 
     Returns
     -------
@@ -126,57 +126,69 @@ def accumulate(
     starts = np.concatenate([[0], np.cumsum(np.array(widths) + (2 if norms else 1))])
     columns = [slice(starts[i], starts[i + 1]) for i in range(count)]
 
-    images = max(1, int(chunk_bytes // (np.dtype(precision).itemsize * starts[-1] * rows_per_image)))
-    images = min(images, int(np.diff(edges).max()))
-    single = images >= np.diff(edges).max()
-    buffer = np.empty((images * rows_per_image, starts[-1]), dtype=precision)
-    buffer[:, starts[1:] - 1] = 1
-
-    dense = stacks_everything(len(wanted), count)
+    # A chunk of fewer rows than columns would cost more in adding up products than in forming them.
+    row_bytes = np.dtype(precision).itemsize * starts[-1]
+    most_rows = max(int(chunk_bytes // (row_bytes * blas_threads())), int(starts[-1]))
+    largest = int(np.diff(edges).max())
+    chunks = math.ceil(largest * rows_per_image / most_rows)
+    images = math.ceil(largest / chunks)
+    single = chunks == 1
+    units = [
+        (block, start, min(start + images, high))
+        for block, (low, high) in enumerate(itertools.pairwise(edges))
+        for start in range(low, high, images)
+    ]
     store = precision if single else np.float64
-    grams, targets = _targets(wanted, columns, len(edges) - 1, store, dense)
+    grams, targets = _targets(wanted, columns, len(edges) - 1, store)
+    local = threading.local()
 
-    def fill(i):
-        rows = _rows(matrices[i], None if orders is None else orders[i], start, stop, rows_per_image)
-        part = chunk[:, starts[i] : starts[i] + widths[i]]
+    def products(unit):
+        block, start, stop = unit
+        if not hasattr(local, "buffer"):
+            local.buffer = np.empty((images * rows_per_image, starts[-1]), dtype=precision)
+            local.buffer[:, starts[1:] - 1] = 1
+        chunk = local.buffer[: (stop - start) * rows_per_image]
         # NaN and infinite values show in the sums; `check_finite` names them.
         with np.errstate(invalid="ignore", over="ignore"):
-            np.subtract(rows, shifts[i], out=part, casting="same_kind", dtype=precision)
-        if norms:
-            np.einsum("ij,ij->i", part, part, out=chunk[:, starts[i] + widths[i]])
+            for i, matrix in enumerate(matrices):
+                rows = _rows(matrix, None if orders is None else orders[i], start, stop, rows_per_image)
+                part = chunk[:, starts[i] : starts[i] + widths[i]]
+                np.subtract(rows, shifts[i], out=part, casting="same_kind", dtype=precision)
+                if norms:
+                    np.einsum("ij,ij->i", part, part, out=chunk[:, starts[i] + widths[i]])
+            if not single:
+                return [chunk[:, left].T @ chunk[:, right] for left, right, _ in targets]
+            for left, right, target in targets:
+                np.matmul(chunk[:, left].T, chunk[:, right], out=target[block])
+            return []
 
-    with ThreadPoolExecutor(threads or blas_threads()) as pool, np.errstate(invalid="ignore", over="ignore"):
-        for block, (low, high) in enumerate(itertools.pairwise(edges)):
-            for start in range(low, high, images):
-                stop = min(start + images, high)
-                chunk = buffer[: (stop - start) * rows_per_image]
-                list(pool.map(fill, range(count)))
-                for left, right, target in targets:
-                    if start == low and single:
-                        np.matmul(chunk[:, left].T, chunk[:, right], out=target[block])
-                    else:
-                        target[block] += chunk[:, left].T @ chunk[:, right]
+    # In order, whichever thread is first: the same bytes every time.
+    with np.errstate(invalid="ignore", over="ignore"):
+        for (block, *_), found in zip(units, stream(products, units), strict=True):
+            for (*_, target), part in zip(targets, found, strict=not single):
+                target[block] += part
     return Moments(widths, shifts, norms, grams)
 
 
-def stacks_everything(products, count):
+def stacks_everything(products, widths):
     """Return whether one product of all matrices is formed: it costs less than its parts when most are wanted."""
-    return 2 * products > count * (count + 1) / 2
+    return 4 * products > len(widths) * (len(widths) + 1) and max(widths) < WIDE
 
 
-def _targets(wanted, columns, blocks, dtype, dense):
+def _targets(wanted, columns, blocks, dtype):
     """Return the Grams, zero, as views of the products that fill them: (left columns, right columns, array)."""
-    if dense:
+    widths = [column.stop - column.start for column in columns]
+    if stacks_everything(len(wanted), widths):
         everything = slice(0, columns[-1].stop)
         target = np.zeros((blocks, everything.stop, everything.stop), dtype=dtype)
         return {(i, j): target[:, columns[i], columns[j]] for i, j in wanted}, [(everything, everything, target)]
     grams, targets = {}, []
     for i in sorted({i for i, _ in wanted}):
         rights = sorted(j for left, j in wanted if left == i)
-        runs = np.split(rights, np.flatnonzero(np.diff(rights) != 1) + 1)
-        for run in runs:
+        joined = (np.diff(rights) == 1) & (max(widths) < WIDE)
+        for run in np.split(rights, np.flatnonzero(~joined) + 1):
             right = slice(columns[run[0]].start, columns[run[-1]].stop)
-            target = np.zeros((blocks, columns[i].stop - columns[i].start, right.stop - right.start), dtype=dtype)
+            target = np.zeros((blocks, widths[i], right.stop - right.start), dtype=dtype)
             targets.append((columns[i], right, target))
             for j in run:
                 grams[i, int(j)] = target[:, :, columns[j].start - right.start : columns[j].stop - right.start]

@@ -114,22 +114,24 @@ def compare_pairs(
         (a, b), (i, j) = pairs[index], local[index]
         first, second = sample.networks[i], sample.networks[j]
         pair = BlockedPair(sample, i, j)
+        notes = {
+            name: refusal(measure, n_samples, first, second, (names[a], names[b])) for name, measure in measures.items()
+        }
+        found = pair.measured({name: m for name, m in linear.items() if not notes[name]}, settings)
         rows = []
         for name, measure in measures.items():
             row = {"a": a, "b": b, "measure": name, "value": None, "ci_low": None, "ci_high": None, "null": None}
             row |= {"n_images": n_images, "n_samples": n_samples}
-            row |= {"rank_a": int(first.rank[0]), "rank_b": int(second.rank[0])}
-            row["note"] = refusal(measure, n_samples, first, second, (names[a], names[b]))
-            if not row["note"] and name in kernel:
+            row |= {"rank_a": int(first.rank[0]), "rank_b": int(second.rank[0]), "note": notes[name]}
+            if name in found:
+                row |= {"null": nulls.get((i, j, name)), "note": interval_note} | found[name]
+            elif not notes[name]:
                 row |= {"n_images": subset.n_images, "n_samples": len(subset.rows)}
                 values, row["null"], row["note"] = kernel_values[i, j, name]
                 if values is not None:
                     row["value"], row["note"] = float(values[0]), interval_note
                     if with_interval:
                         row |= exact_interval(measure, values, subset.sizes)
-            elif not row["note"]:
-                row |= {"null": nulls.get((i, j, name)), "note": interval_note}
-                row |= pair.measured(measure, settings[name])
             rows.append(row)
         return rows
 
@@ -140,7 +142,7 @@ def _bytes(widths, pairs, blocks):
     """Return about how much memory the moments of the pairs take."""
     products = {(min(pair), max(pair)) for pair in pairs} | {(i, i) for pair in pairs for i in pair}
     used = sorted({i for pair in products for i in pair})
-    if stacks_everything(len(products), len(used)):
+    if stacks_everything(len(products), [widths[i] for i in used]):
         entries = sum(widths[i] + 2 for i in used) ** 2
     else:
         entries = sum((widths[i] + 2) * (widths[j] + 2) for i, j in products)
@@ -196,39 +198,55 @@ class BlockedPair:
         self.ends = (i, j)
         self.cross = sample.blocks(i, j)
 
-    def _stack(self, networks, parts):
+    def _stack(self, networks, parts, derivatives=False):
         i, j = self.ends
-        return Pair(networks[i], networks[j], stacked(self.cross, parts), self.sample.n_images)
+        return Pair(networks[i], networks[j], stacked(self.cross, parts), self.sample.n_images, derivatives)
 
     @cached_property
     def parts(self):
         """The `Pair` of the whole sample and its halves."""
-        return self._stack(self.sample.networks, self.sample.parts)
+        return self._stack(self.sample.networks, self.sample.parts, derivatives=self.sample.with_interval)
 
     @cached_property
     def left_out(self):
         """The `Pair` of the whole sample and the sample without each block."""
         return self._stack(self.sample.left_out, self.sample.outside)
 
-    def measured(self, measure, settings):
-        """Return ``value``, and the limits of the interval or the ``note`` that says why there is none."""
-        sample = self.sample
-        if not sample.with_interval:
-            return {"value": float(measure.function(self.parts, **settings)[0])}
-        if not measure.gradient:
-            values = measure.function(self.left_out, **settings)
-            return {"value": float(values[0])} | exact_interval(measure, values, sample.sizes)
-        values = measure.function(self.parts, **settings)
-        found = {"value": float(values[0])}
+    def measured(self, measures, settings):
+        """Return {name: ``value``, and the limits of the interval or the ``note`` that says why there is none}."""
+        found, changing = {}, {}
+        for name, measure in measures.items():
+            exact = self.sample.with_interval and not measure.gradient
+            values = measure.function(self.left_out if exact else self.parts, **settings[name])
+            found[name] = {"value": float(values[0])}
+            if exact:
+                found[name] |= exact_interval(measure, values, self.sample.sizes)
+            elif self.sample.with_interval:
+                note = self._too_few(measure)
+                if note:
+                    found[name]["note"] = note
+                else:
+                    changing[name] = values
+        if changing:
+            changes = self._changes([measures[name].gradient(self.parts, **settings[name]) for name in changing])
+            for (name, values), change in zip(changing.items(), changes.T, strict=True):
+                bias = half_bias(values, self.sample.sizes)
+                found[name] |= interval(measures[name], values[0], change, self.sample.sizes, bias)
+        return found
+
+    def _too_few(self, measure):
         ranks = [int(network.rank[0]) for network in (self.parts.first, self.parts.second)]
         half = int(self.parts.count[1:].min())
         if measure.needs_samples and half <= max(ranks):
-            return found | {"note": f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}"}
-        squares = [sample.squares[i] for i in self.ends]
-        changes = influence(self.parts, measure.gradient(self.parts, **settings), *squares, self.cross)
+            return f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}"
+        return ""
+
+    def _changes(self, gradients):
+        """Return how much measures change when each block is left out, (blocks, measures)."""
+        sample = self.sample
+        changes = influence(self.parts, gradients, *(sample.squares[i] for i in self.ends), self.cross)
         # What is left is a smaller sample, in which each remaining image weighs more.
-        changes *= sample.n_images / (sample.n_images - sample.sizes)
-        return found | interval(measure, values[0], changes, sample.sizes, half_bias(values, sample.sizes))
+        return changes * (sample.n_images / (sample.n_images - sample.sizes))[:, None]
 
 
 def exact_interval(measure, values, sizes):

@@ -4,6 +4,7 @@ Every array has a leading axis. Entry 0 is the whole sample; the entries after i
 images. Measures work on the whole stack at once.
 """
 
+import functools
 from functools import cached_property
 
 import numpy as np
@@ -14,6 +15,19 @@ from prunesim.similarity.moments import shift_map
 # variance, are rounding noise in a matrix that went through a product (squared: 1e-12).
 RANK_TOLERANCE = 1e-12
 EPSILON = np.finfo(np.float64).eps
+
+
+def remembered(method):
+    """Compute a method once for the same arguments, as `cached_property` does a property."""
+
+    @functools.wraps(method)
+    def call(self, *arguments):
+        found = self.__dict__.setdefault(f"_{method.__name__}", {})
+        if arguments not in found:
+            found[arguments] = method(self, *arguments)
+        return found[arguments]
+
+    return call
 
 
 def stacked(gram, parts):
@@ -103,6 +117,7 @@ class Network:
         """Eigenvalues (stack, p), largest first, and vectors of the co-moments (PCA, unscaled)."""
         return _cut(*np.linalg.eigh(self.comoment * self.live[:, :, None] * self.live[:, None, :]))
 
+    @remembered
     def principal_count(self, variance):
         """(stack,): the smallest number of principal directions with that share of the variance."""
         values = self.principal_basis[0]
@@ -111,6 +126,7 @@ class Network:
         goal = variance * cumulative[:, -1:] * (1 - 1e-13)
         return np.minimum((cumulative < goal).sum(axis=1) + 1, (values > 0).sum(axis=1))
 
+    @remembered
     def principal_whitening(self, variance):
         """(stack, p, k): whitening of the leading principal directions, 0 in columns that an entry does not keep."""
         values, vectors = self.principal_basis
@@ -135,13 +151,16 @@ class Pair:
         (stack, p + e, q + e), from `stacked`.
     images : int, optional
         Number of images, the independent samples; the number of samples by default.
+    derivatives : bool
+        Whether derivatives will be asked for: decompositions of the whole sample then keep their vectors.
     """
 
-    def __init__(self, first, second, gram, images=None):
+    def __init__(self, first, second, gram, images=None, derivatives=False):
         self.first = first
         self.second = second
         self.gram = gram
         self.images = images or float(first.count[0])
+        self.derivatives = derivatives
 
     @property
     def count(self):
@@ -167,13 +186,33 @@ class Pair:
     @cached_property
     def swapped(self):
         """The pair (second, first)."""
-        return Pair(self.second, self.first, self.gram.transpose(0, 2, 1), self.images)
+        return Pair(self.second, self.first, self.gram.transpose(0, 2, 1), self.images, self.derivatives)
 
     @cached_property
     def canonical(self):
         """Left vectors (stack, p, m), correlations (stack, m), right vectors (stack, m, q); m = min(p, q)."""
         left, values, right = np.linalg.svd(self.whitened, full_matrices=False)
         return left, np.clip(values, 0, 1), right
+
+    @cached_property
+    def nuclear(self):
+        """Left vectors, singular values (stack, m) and right vectors of the co-moments, see `_decomposed`."""
+        return self._decomposed(self.comoment)
+
+    @remembered
+    def principal(self, variance):
+        """Left vectors, correlations (stack, k) and right vectors between the kept principal directions."""
+        first, second = (network.principal_whitening(variance) for network in (self.first, self.second))
+        left, values, right = self._decomposed(first.transpose(0, 2, 1) @ self.comoment @ second)
+        return left, np.clip(values, 0, 1), right
+
+    def _decomposed(self, matrices):
+        """Singular values of a stack, with the vectors of the whole sample, which cost most, only for derivatives."""
+        if not self.derivatives:
+            return None, np.linalg.svd(matrices, compute_uv=False), None
+        left, values, right = np.linalg.svd(matrices[:1], full_matrices=False)
+        rest = np.linalg.svd(matrices[1:], compute_uv=False)
+        return left[0], np.concatenate([values, rest]), right[0]
 
     @cached_property
     def smaller_rank(self):

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 
 
@@ -15,18 +16,31 @@ def blas_threads():
 
 
 def spread(function, items):
-    """Return ``[function(item) for item in items]``, computed in as many threads as BLAS was given, each with one.
+    """Return ``[function(item) for item in items]``, computed as by `stream`."""
+    return list(stream(function, items))
 
-    BLAS threads do not help small decompositions, and slow them many times on a busy machine. They are held back by
-    threadpoolctl; without it, or with one thread, the items are done one after the other.
+
+def stream(function, items):
+    """Yield ``function(item)`` for each item in order, computed in as many threads as BLAS was given, each with one.
+
+    Many products and small decompositions are faster side by side than one after the other with all threads, whose
+    waiting for each other costs most on a busy machine. BLAS is held back by threadpoolctl; without it, or with one
+    thread, the items are done in turn. Results wait for those before them, a few at most.
     """
     items = list(items)
     threads = min(blas_threads(), len(items))
     limits = _one_blas_thread() if threads > 1 else None
     if limits is None:
-        return [function(item) for item in items]
+        yield from map(function, items)
+        return
     with limits, ThreadPoolExecutor(threads) as pool:
-        return list(pool.map(function, items))
+        waiting = deque()
+        for item in items:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
 def _one_blas_thread():
