@@ -46,12 +46,9 @@ def attribute(owner, name, wrong):
     return lambda patch: patch.setattr(owner, name, wrong)
 
 
-def rows_centred_by_sample(original=moments._rows):
-    def rows(*arguments):
-        found = np.asarray(original(*arguments), dtype=np.float64)
-        return found - found.mean(axis=1, keepdims=True)
-
-    return rows
+def centred_by_sample(rows, shift, out, original=moments._write):
+    rows = np.asarray(rows, dtype=np.float64)
+    original(rows - rows.mean(axis=1, keepdims=True), shift, out)
 
 
 def wrongly_centred_hsic(k, l, blocks):  # noqa: E741
@@ -122,7 +119,7 @@ def debiased_without_one_term(gram, p, q):
 
 
 MUTATIONS = {
-    "centred along the wrong axis": ("cka_linear", attribute(moments, "_rows", rows_centred_by_sample())),
+    "centred along the wrong axis": ("cka_linear", attribute(moments, "_write", centred_by_sample)),
     "kernel centred along the wrong axis": ("cka_rbf", attribute(kernels, "_hsic", wrongly_centred_hsic)),
     "missing sum": ("nbs", function("nbs", normed(2))),
     "root of a trace for the trace of a root": ("nbs", function("nbs", normed("fro"))),

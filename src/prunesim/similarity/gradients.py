@@ -38,14 +38,14 @@ def _mean(network):
 
 def _inner(gradients, row_mean, column_mean, blocks):
     """Return the inner products of derivatives with each block's scatter about the mean of the whole sample."""
-    p, q = gradients[0].shape
+    gradients = np.stack(gradients)
+    p, q = gradients.shape[1:]
     # Centring moved from the blocks to the derivatives: one product with the features as they are stored.
     features = np.zeros((len(gradients), *blocks.shape[1:]))
-    for feature, gradient in zip(features, gradients, strict=True):
-        feature[:p, :q] = gradient
-        feature[:p, -1] = -gradient @ column_mean
-        feature[-1, :q] = -row_mean @ gradient
-        feature[-1, -1] = -row_mean @ feature[:p, -1]
+    features[:, :p, :q] = gradients
+    features[:, :p, -1] = -gradients @ column_mean
+    features[:, -1, :q] = -row_mean @ gradients
+    features[:, -1, -1] = -features[:, :p, -1] @ row_mean
     return blocks.reshape(len(blocks), -1) @ features.reshape(len(features), -1).T
 
 
@@ -54,9 +54,9 @@ def cca_mean_gradient(pair):
     return _leading_correlations(pair, int(pair.smaller_rank[0]))
 
 
-def cca_mean_98_gradient(pair):
+def cca_mean_98_gradient(pair, count=None):
     """Derivatives of the mean of the leading correlations, their number fixed."""
-    return _leading_correlations(pair, int(leading_count(pair.canonical[1], 0.98)[0]))
+    return _leading_correlations(pair, int(leading_count(pair.canonical[1], 0.98)[0]) if count is None else count)
 
 
 def _leading_correlations(pair, count):

@@ -20,57 +20,59 @@ def leave_one_out(blocks):
 
 
 def half_bias(values, sizes):
-    """Return the bias of a statistic, supposed inversely proportional to the number of images.
+    """Return the bias of statistics, supposed inversely proportional to the number of images.
 
     Parameters
     ----------
     values : array_like
-        The statistic of the whole sample, of its even and of its odd blocks.
+        Each statistic of the whole sample, of its even and of its odd blocks, shape (..., 3).
     sizes : array_like
         Number of images of each block.
     """
-    sizes = np.asarray(sizes, dtype=np.float64)
-    excess = [sizes.sum() / sizes[half::2].sum() - 1 for half in (0, 1)]
-    return float(np.mean([values[1] - values[0], values[2] - values[0]]) / np.mean(excess))
+    values, sizes = np.asarray(values), np.asarray(sizes)
+    total = sizes.sum()
+    excess = (total / sizes[0::2].sum() + total / sizes[1::2].sum()) / 2 - 1
+    return ((values[..., 1] + values[..., 2]) / 2 - values[..., 0]) / excess
 
 
 def jackknife_interval(value, changes, sizes, bias=0.0, bounds=(-math.inf, math.inf), level=0.95):
-    """Return the delete-a-block jackknife interval of a statistic.
+    """Return the delete-a-block jackknife intervals of statistics.
 
     Parameters
     ----------
-    value : float
-        The statistic of the whole sample.
+    value : array_like
+        The statistics of the whole sample, any shape.
     changes : array_like
-        How much the statistic changes when each block is left out, shape (blocks,).
+        How much each changes when each block is left out, shape (..., blocks).
     sizes : array_like
         Number of images of each block, shape (blocks,).
-    bias : float
+    bias : array_like
         Taken off the centre: the mean canonical correlation of a finite sample is too large, and the interval shows
         it. It still reaches as far as `value`, which only makes it wider.
-    bounds : (float, float)
-        Possible range of the statistic; the interval is cut to it.
+    bounds : (array_like, array_like)
+        Possible range of the statistics; the intervals are cut to it.
     level : float
         Confidence level.
 
     Returns
     -------
-    low, high : float
+    low, high : numpy.ndarray
+        Of the shape of `value`.
 
     Notes
     -----
     The variance is that of Busing, Meijer and van der Leeden (1999), "Delete-m jackknife for unequal m", eq. 6, with
     Student's t of blocks - 1 degrees of freedom.
     """
-    changes, sizes = np.asarray(changes, dtype=np.float64), np.asarray(sizes, dtype=np.float64)
+    value, changes, sizes = np.asarray(value), np.asarray(changes), np.asarray(sizes)
     weight = sizes.sum() / sizes
     # Pseudo-values and their centre, both less `value`.
-    pseudo = -(weight - 1) * changes
-    centre = -((1 - 1 / weight) * changes).sum()
-    variance = ((pseudo - centre) ** 2 / (weight - 1)).mean()
-    margin = student_quantile(0.5 + level / 2, len(changes) - 1) * math.sqrt(variance)
-    low, high = (min(max(value - bias + sign * margin, bounds[0]), bounds[1]) for sign in (-1, 1))
-    return float(min(low, value)), float(max(high, value))
+    pseudo = (1 - weight) * changes
+    centre = changes @ (1 / weight - 1)
+    variance = (pseudo - centre[..., None]) ** 2 @ (1 / (weight - 1)) / len(weight)
+    margin = student_quantile(0.5 + level / 2, len(weight) - 1) * np.sqrt(variance)
+    low, high = (np.clip(value - bias + side, *bounds) for side in (-margin, margin))
+    return np.minimum(low, value), np.maximum(high, value)
 
 
 @functools.cache

@@ -28,11 +28,26 @@ def cca_mean(pair):
     return _ratio(canonical_correlations(pair).sum(axis=1), pair.smaller_rank)
 
 
-def cca_mean_98(pair, share=0.98):
-    """Mean of the leading canonical correlations that make 98 % of their sum (google/svcca's ``mean``)."""
+def cca_mean_98(pair, share=0.98, count=None):
+    """Mean of the leading canonical correlations that make 98 % of their sum (google/svcca's ``mean``).
+
+    `count` keeps that many correlations whatever their share.
+    """
     rho = canonical_correlations(pair)
     # Parts of the sample keep as many as the whole: a step in the number would be a step in the intervals.
-    return rho[:, : leading_count(rho, share)[0]].mean(axis=1)
+    return rho[:, : leading_count(rho, share)[0] if count is None else count].mean(axis=1)
+
+
+def leading_counts(pair, share=0.98):
+    """Return as settings the numbers of correlations that a sample leaves in doubt for `cca_mean_98`.
+
+    From the least to the most that are kept of the correlations of the whole sample and its halves, and of those as far
+    on the other side of the whole sample, which a bias raises as it raises those of the halves.
+    """
+    rho = canonical_correlations(pair)
+    mirrored = np.sort(np.clip(2 * rho[:1] - rho[1:], 0, 1))[:, ::-1]
+    counts = leading_count(np.concatenate([rho, mirrored]), share)
+    return [{"count": count} for count in range(int(counts.min()), int(counts.max()) + 1)]
 
 
 def leading_count(rho, share):

@@ -24,6 +24,9 @@ class Measure:
     gradient : callable, optional
         ``gradient(pair, **settings)``, see `prunesim.similarity.gradients`. Measures without it are computed anew
         without each block.
+    steps : callable, optional
+        ``steps(pair, **settings)`` returns the settings between which a sample leaves a step of the measure in doubt;
+        its interval reaches over those of all.
     prepare : callable, optional
         ``prepare(sample, starts, **settings)``, for kernel measures.
     bounds : (float, float)
@@ -51,6 +54,7 @@ class Measure:
     source: str
     kind: str = "linear"
     gradient: Callable | None = None
+    steps: Callable | None = None
     prepare: Callable | None = None
     bounds: tuple = (0.0, 1.0)
     larger_is_more_similar: bool = True
@@ -79,6 +83,7 @@ MEASURES = {
         linear.cca_mean_98,
         "google/svcca, Raghu et al. 2017",
         gradient=gradients.cca_mean_98_gradient,
+        steps=linear.leading_counts,
         invertible=True,
         needs_samples=True,
     ),

@@ -102,7 +102,9 @@ def compare_pairs(
         "chunk_bytes": chunk_bytes,
     }
     order = image_order(n_images, seed, "blocks")
-    orders = [order] * len(taken) if with_interval else None
+    # Within a block the order is free; ascending, it reads the files forward.
+    forward = np.concatenate([np.sort(part) for part in np.split(order, edges[1:-1])])
+    orders = [forward] * len(taken) if with_interval else None
     moments = accumulate(taken, local, orders=orders, edges=edges, **options)
     check_finite(moments, [names[i] for i in used])
     sample = BlockedSample(moments, edges, n_images, with_interval)
@@ -214,51 +216,79 @@ class BlockedPair:
 
     def measured(self, measures, settings):
         """Return {name: ``value``, and the limits of the interval or the ``note`` that says why there is none}."""
-        found, changing = {}, {}
+        if not self.sample.with_interval:
+            return {
+                name: {"value": float(measure.function(self.parts, **settings[name])[0])}
+                for name, measure in measures.items()
+            }
+        found, smooth = {}, []
         for name, measure in measures.items():
-            exact = self.sample.with_interval and not measure.gradient
-            values = measure.function(self.left_out if exact else self.parts, **settings[name])
+            if not measure.gradient:
+                values = measure.function(self.left_out, **settings[name])
+                found[name] = {"value": float(values[0])} | exact_interval(measure, values, self.sample.sizes)
+                continue
+            values = measure.function(self.parts, **settings[name])
             found[name] = {"value": float(values[0])}
-            if exact:
-                found[name] |= exact_interval(measure, values, self.sample.sizes)
-            elif self.sample.with_interval:
-                note = self._too_few(measure)
-                if note:
-                    found[name]["note"] = note
-                else:
-                    changing[name] = values
-        if changing:
-            changes = self._changes([measures[name].gradient(self.parts, **settings[name]) for name in changing])
-            for (name, values), change in zip(changing.items(), changes.T, strict=True):
-                bias = half_bias(values, self.sample.sizes)
-                found[name] |= interval(measures[name], values[0], change, self.sample.sizes, bias)
+            if measure.needs_samples and self._too_few:
+                found[name]["note"] = self._too_few
+                continue
+            smooth.append((name, measure, settings[name], values))
+            for step in measure.steps(self.parts, **settings[name]) if measure.steps else ():
+                chosen = settings[name] | step
+                smooth.append((name, measure, chosen, measure.function(self.parts, **chosen)))
+        for (name, *_), limits in zip(smooth, self._limits(smooth), strict=True):
+            found[name] = widened(found[name], limits)
         return found
 
-    def _too_few(self, measure):
-        ranks = [int(network.rank[0]) for network in (self.parts.first, self.parts.second)]
-        half = int(self.parts.count[1:].min())
-        if measure.needs_samples and half <= max(ranks):
-            return f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}"
-        return ""
-
-    def _changes(self, gradients):
-        """Return how much measures change when each block is left out, (blocks, measures)."""
+    def _limits(self, smooth):
+        """Return the limits or a note for each (name, measure, settings, values)."""
+        if not smooth:
+            return []
         sample = self.sample
+        gradients = [measure.gradient(self.parts, **settings) for _, measure, settings, _ in smooth]
         changes = influence(self.parts, gradients, *(sample.squares[i] for i in self.ends), self.cross)
         # What is left is a smaller sample, in which each remaining image weighs more.
-        return changes * (sample.n_images / (sample.n_images - sample.sizes))[:, None]
+        changes *= (sample.n_images / (sample.n_images - sample.sizes))[:, None]
+        values = np.array([values for *_, values in smooth])
+        return intervals(
+            [measure for _, measure, *_ in smooth],
+            values[:, 0],
+            changes.T,
+            sample.sizes,
+            half_bias(values, sample.sizes),
+        )
+
+    @cached_property
+    def _too_few(self):
+        ranks = [int(network.rank[0]) for network in (self.parts.first, self.parts.second)]
+        half = int(self.parts.count[1:].min())
+        return f"no interval: half of the samples, {half}, for ranks {ranks[0]} and {ranks[1]}" * (half <= max(ranks))
+
+
+def widened(found, limits):
+    """Return a result with limits, which reach as far as those that it may have already."""
+    for key, further in (("ci_low", min), ("ci_high", max)):
+        if key in limits and key in found:
+            limits[key] = further(limits[key], found[key])
+    return found | limits
 
 
 def exact_interval(measure, values, sizes):
     """Return the limits for a measure computed anew without each block, (1 + blocks,) values."""
     changes = values[1:] - values[0]
     bias = (len(changes) - 1) * changes.mean() if measure.bias_corrected else 0.0
-    return interval(measure, values[0], changes, sizes, bias)
+    return intervals([measure], values[:1], changes[None], sizes, np.array([bias]))[0]
 
 
-def interval(measure, value, changes, sizes, bias):
-    """Return ``ci_low`` and ``ci_high``, or a ``note``."""
-    if not (np.isfinite(changes).all() and np.isfinite(bias)):
-        return {"note": "no interval: in a part of the sample the measure has no value"}
-    low, high = jackknife_interval(value, changes, sizes, bias, measure.bounds)
-    return {"ci_low": low, "ci_high": high}
+def intervals(measures, values, changes, sizes, bias):
+    """Return ``ci_low`` and ``ci_high``, or a ``note``, for each measure; changes are (measures, blocks)."""
+    bounds = np.array([measure.bounds for measure in measures]).T
+    known = np.isfinite(changes).all(axis=1) & np.isfinite(bias)
+    with np.errstate(invalid="ignore"):
+        limits = np.transpose(jackknife_interval(values, changes, sizes, bias, bounds)).tolist()
+    return [
+        {"ci_low": low, "ci_high": high}
+        if fine
+        else {"note": "no interval: in a part of the sample the measure has no value"}
+        for (low, high), fine in zip(limits, known, strict=True)
+    ]
