@@ -2,9 +2,9 @@
 
     python benchmarks/coverage.py [--repetitions 400] [--settings 0 1 2] [--measures NAME ...]
 
-Prints the table of docs/similarity.md. True values are those of the population moments; that of `cka_rbf` is extrapolated
-from two sample sizes, and that of `mutual_knn`, whose meaning depends on the number of samples, is the mean of its
-values. `cca_mean_98` and `subspace_match` are step functions.
+Prints the table of docs/similarity.md. True values are those of the population moments; that of `cka_rbf` is
+extrapolated from two sample sizes, and that of `mutual_knn`, whose meaning depends on the number of samples, is
+the mean of its values. `cca_mean_98` and `subspace_match` are step functions.
 """
 
 import argparse
@@ -100,7 +100,7 @@ def coverage(setting, measures, repetitions):
     if "cka_rbf" in measures:
         rng = np.random.default_rng(1)
         small, large = (
-            np.mean([values(rng, setting, "cka_rbf", n // setting[3]) for _ in range(20)]) for n in (1000, 2000)
+            np.mean([values(rng, setting, "cka_rbf", n // setting[3]) for _ in range(100)]) for n in (1000, 2000)
         )
         truth["cka_rbf"] = 2 * large - small
     held = dict.fromkeys(measures, 0)
