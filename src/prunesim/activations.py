@@ -35,6 +35,11 @@ def dump_activations(settings, dataset, weights, output, log=print):
         Folder for ``<layer>.npy`` (samples x neurons, float32; rows are image-major), ``<layer>.pooled.npy``
         (images x channels, the spatial mean) and ``activations.json``.
 
+    Returns
+    -------
+    dict
+        ``device``, for the record of the job.
+
     Raises
     ------
     PrunesimError
@@ -70,6 +75,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
         Path(output) / "activations.json",
         {"images": chosen.tolist(), "positions_cap": cap, "layers": index, "device": str(device)},
     )
+    return {"device": str(device)}
 
 
 def choose_images(available, wanted, study_seed):

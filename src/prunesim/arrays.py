@@ -1,6 +1,7 @@
 """NumPy arrays and named tensors on disk, read with checks and written atomically."""
 
 import contextlib
+import hashlib
 import json
 
 import numpy as np
@@ -8,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path
+from prunesim.files import atomic_path, damaged, sha256_file
 
 
 def save_array(path, array):
@@ -44,6 +45,13 @@ def load_array(path, mmap=False):
         ) from error
 
 
+def load_checked(path, sha256, mmap=False):
+    """Return the array of a ``.npy`` file, refused unless it is the one with this checksum; see `load_array`."""
+    if sha256_file(path) != sha256:
+        raise damaged(path)
+    return load_array(path, mmap)
+
+
 def save_tensors(path, tensors, metadata):
     """Write named arrays as safetensors atomically.
 
@@ -52,12 +60,23 @@ def save_tensors(path, tensors, metadata):
     path : path-like
     tensors : dict of str to numpy.ndarray
     metadata : dict
-        JSON-serialisable values, stored in the file's header under the key ``prunesim``.
+        JSON-serialisable values. The header of the file holds them under the key ``prunesim``, with the SHA-256 of
+        metadata and tensors, by which `load_tensors` notices a damaged file.
     """
-    header = {"prunesim": json.dumps(metadata, sort_keys=True)}
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
+    # One entry: several would come in an order that differs from process to process.
+    header = json.dumps({"metadata": metadata, "sha256": _checksum(arrays, metadata)}, sort_keys=True)
     with atomic_path(path) as temporary:
-        data = save({name: np.asarray(array, order="C") for name, array in tensors.items()}, header)
-        temporary.write_bytes(data)
+        temporary.write_bytes(save(arrays, {"prunesim": header}))
+
+
+def _checksum(arrays, metadata):
+    digest = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    for name in sorted(arrays):
+        array = arrays[name]
+        digest.update(f"\n{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(array.reshape(-1).view(np.uint8))
+    return digest.hexdigest()
 
 
 def load_tensors(path):
@@ -72,21 +91,28 @@ def load_tensors(path):
     Raises
     ------
     PrunesimError
-        If the file is missing, truncated or not safetensors.
+        If the file is missing, truncated, damaged or not safetensors.
     """
     with _opened(path) as file:
         tensors = {name: file.get_tensor(name) for name in sorted(file.keys())}
-        return tensors, _metadata(file)
+        header = _header(file)
+    if header and header.get("sha256") != _checksum(tensors, header.get("metadata")):
+        raise damaged(path)
+    return tensors, header.get("metadata", {})
 
 
 def load_metadata(path):
     """Return the metadata of a safetensors file without reading its tensors."""
     with _opened(path) as file:
-        return _metadata(file)
+        return _header(file).get("metadata", {})
 
 
-def _metadata(file):
-    return json.loads((file.metadata() or {}).get("prunesim", "{}"))
+def _header(file):
+    """Return what `save_tensors` put into the header; nothing for a file of another program."""
+    header = json.loads((file.metadata() or {}).get("prunesim", "{}"))
+    if not isinstance(header, dict):
+        raise ValueError("its metadata is not an object")
+    return header
 
 
 @contextlib.contextmanager

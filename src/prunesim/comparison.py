@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from prunesim import paths
-from prunesim.arrays import load_array
+from prunesim.arrays import load_checked
 from prunesim.columns import SIMILARITY
 from prunesim.errors import PrunesimError
+from prunesim.files import read_json
 from prunesim.seeds import derive_seed
 from prunesim.similarity import MEASURES, compare_pairs
 
@@ -57,24 +58,40 @@ def _identity(replicate, method, round_, layer):
     return {"replicate": replicate, "method": method, "round": round_, "layer": layer}
 
 
+def load_activations(folder, layer, pooled=False):
+    """Return the activations of a layer, mapped from the file, and the number of their images.
+
+    Raises
+    ------
+    PrunesimError
+        If a file is missing or is not the one that ``activations.json`` was written for.
+    """
+    index = Path(folder) / "activations.json"
+    entry = read_json(index)["layers"].get(layer)
+    if entry is None:
+        raise PrunesimError(f"{index} has no layer {layer!r}; delete it and run again.")
+    file = f"{layer}.pooled.npy" if pooled else f"{layer}.npy"
+    return load_checked(Path(folder) / file, entry["sha256"][file], mmap=True), entry["images"]
+
+
 def _compare(family, activations, members, pairs, settings, pooled=False):
-    matrices, images = [], None
+    matrices, samples = [], []
     for folder, identity in members:
         base = Path(activations) / folder
-        summary = load_array(base / f"{identity['layer']}.pooled.npy", mmap=True)
-        matrix = summary if pooled else load_array(base / f"{identity['layer']}.npy", mmap=True)
-        images = len(summary) if images is None else images
-        if len(summary) != images or len(matrix) % images or matrix.shape[0] != (matrices or [matrix])[0].shape[0]:
+        matrix, images = load_activations(base, identity["layer"], pooled)
+        matrices.append(matrix)
+        samples.append((len(matrix), images))
+        if samples[-1] != samples[0]:
             raise PrunesimError(
-                f"{base}: layer {identity['layer']!r} has {len(matrix)} samples of {len(summary)} images, which do not "
+                f"{base}: layer {identity['layer']!r} has {len(matrix)} samples of {images} images, which do not "
                 f"fit those of {Path(activations) / members[0][0]}; delete both folders and run again."
             )
-        matrices.append(matrix)
+    ((rows, images), *_) = samples
     results = compare_pairs(
         matrices,
         pairs,
         settings["measures"],
-        rows_per_image=len(matrices[0]) // images,
+        rows_per_image=rows // images,
         blocks=settings["blocks"],
         draws=settings["null_draws"],
         seed=derive_seed(settings["seed"], "null"),

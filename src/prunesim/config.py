@@ -22,8 +22,8 @@ _EXPONENT = re.compile(r"([-+]?[0-9]+)(?:\.([0-9]*))?[eE]([-+]?)([0-9]+)")
 _WORDS = {"true": True, "yes": True, "on": True, "false": False, "no": False, "off": False}
 
 
-def load_schema(path):
-    """Return the schema in a YAML file.
+def load_yaml(path):
+    """Return the content of a YAML file, such as the schema.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def check_config(config, schema, command_line=None):
     config : dict
         As read from YAML, overlays merged in. It is not changed.
     schema : dict
-        From `load_schema`.
+        From `load_yaml`.
     command_line : dict, optional
         What ``snakemake --config`` gave, as it is part of `config`. Snakemake reads nested values there as text;
         such text is taken for the number, true, false or null that the schema asks for.

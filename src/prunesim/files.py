@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import glob
 import hashlib
 import json
 import os
@@ -9,6 +10,11 @@ import tempfile
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 CHUNK_BYTES = 1 << 20
 
@@ -36,12 +42,12 @@ def atomic_path(path):
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        os.close(handle)
         temporary = Path(name)
+        _lock(handle)
         yield temporary
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
+        os.fsync(handle)
         temporary.chmod(0o666 & ~_umask())
         os.replace(temporary, path)
     except OSError as error:
@@ -49,6 +55,26 @@ def atomic_path(path):
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def remove_leftovers(path):
+    """Remove the temporary files that killed jobs left when they wrote `path`; those of a living job are locked."""
+    for leftover in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*.tmp"):
+        with contextlib.suppress(OSError), open(leftover, "rb") as file:
+            if _lock(file.fileno()):
+                leftover.unlink()
+
+
+def _lock(handle):
+    """Lock an open file against other processes until it is closed; return whether that could be done."""
+    if fcntl is None:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:  # somebody else has it, or the file system has no locks
+        return False
+    return True
 
 
 def write_error(path, error):
@@ -78,24 +104,41 @@ def write_text(path, text):
 
 
 def write_json(path, value):
-    """Write `value` to `path` atomically, indented, ending in a newline."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    """Write an object to `path` atomically, indented, ending in a newline.
+
+    Its last key, ``checksum``, is the SHA-256 of the rest, so that `read_json` notices a damaged file.
+    """
+    sealed = value | {"checksum": _json_checksum(value)}
+    write_text(path, json.dumps(sealed, indent=2, allow_nan=False) + "\n")
 
 
 def read_json(path):
-    """Return the content of a JSON file.
+    """Return the content of a JSON file that `write_json` wrote, less its checksum.
 
     Raises
     ------
     PrunesimError
-        If the file is missing, cannot be read, or is not JSON.
+        If the file is missing, cannot be read, is not JSON, or its checksum is not that of its content.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        value = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise read_error(path, error) from error
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise PrunesimError(f"{path} is not valid JSON ({error}); delete it and run again to make it anew.") from error
+    checksum = value.pop("checksum", None) if isinstance(value, dict) else None
+    if checksum != _json_checksum(value):
+        raise damaged(path)
+    return value
+
+
+def damaged(path):
+    """Return the sentence for a file whose content is not what was written."""
+    return PrunesimError(f"{path} is damaged (checksum); delete it and run again to make it anew.")
+
+
+def _json_checksum(value):
+    return hashlib.sha256(json.dumps(value, indent=2).encode()).hexdigest()
 
 
 def sha256_file(path):

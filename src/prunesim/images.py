@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prunesim.arrays import load_array
+from prunesim.arrays import load_checked
 from prunesim.errors import PrunesimError
 from prunesim.files import read_json
 
@@ -23,10 +23,18 @@ def load_images(folder, split):
         uint8, N x H x W x C, mapped read-only from the file.
     labels : numpy.ndarray
         int64, N.
+
+    Raises
+    ------
+    PrunesimError
+        If a file is missing or is not the one that ``dataset.json`` was written for.
     """
     folder = Path(folder)
-    images = load_array(folder / f"{split}_images.npy", mmap=True)
-    labels = load_array(folder / f"{split}_labels.npy")
+    checksums = load_description(folder)["sha256"]
+    images, labels = (
+        load_checked(folder / f"{split}_{what}.npy", checksums[f"{split}_{what}.npy"], mmap=what == "images")
+        for what in ("images", "labels")
+    )
     if images.ndim != 4 or images.dtype != "uint8":
         raise PrunesimError(
             f"{folder / f'{split}_images.npy'} must hold uint8 images N x H x W x C, not "

@@ -1,5 +1,7 @@
 """Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
 
+from prunesim.rewinding import rewind_file
+
 
 def network(replicate, method, round_):
     """Return the folder of a network: ``rep0/dense`` or ``rep0/imp/round01``."""
@@ -51,3 +53,40 @@ def comparisons(families, replicates, methods, rounds, layers):
             for layer in layers
         ]
     return files
+
+
+def dumped_networks(families, replicates, methods, rounds):
+    """Return the networks, as `networks` does, whose activations the comparisons of a study need."""
+    ends = ("layers" in families and rounds > 0) or ("replicates" in families and replicates > 1)
+    every = "rounds" in families and rounds > 0
+    return [
+        network for network in networks(replicates, methods, rounds) if every or (ends and network[2] in (0, rounds))
+    ]
+
+
+def jobs(families, replicates, methods, rounds, layers):
+    """Return the name of every job of a study up to the comparisons, as logs and records are called.
+
+    Parameters
+    ----------
+    methods : dict of str to dict
+        Their settings; ``rewind`` is read. The other parameters are those of `comparisons`.
+    """
+    rewound = {rewind_file(method["rewind"]) for method in methods.values()} if rounds else set()
+    points = sorted(file for file in rewound if file and file != "initial.safetensors")
+    return [
+        *(f"networks/rep{r}/dense" for r in range(replicates)),
+        *(f"networks/rep{r}/{point.removesuffix('.safetensors')}" for r in range(replicates) for point in points),
+        *(
+            f"networks/rep{r}/{method}/{job}{k:02d}"
+            for r in range(replicates)
+            for method in methods
+            for k in range(1, rounds + 1)
+            for job in ("prune", "round")
+        ),
+        *(f"activations/{folder}" for *_, folder in dumped_networks(families, replicates, methods, rounds)),
+        *(
+            f"comparisons/{file.removesuffix('.csv')}"
+            for file in comparisons(families, replicates, methods, rounds, layers)
+        ),
+    ]

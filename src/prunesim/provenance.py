@@ -1,12 +1,68 @@
-"""What made an artifact: versions, machine and commit."""
+"""Who made an artifact: a record beside every job of what it made, when, with what and where."""
 
+import json
 import os
 import platform
 import subprocess
+import time
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
+from prunesim.files import sha256_file, write_json
+
+# The arguments that say which artifact of a study a job makes.
+IDENTITY = ("family", "replicate", "method", "round", "layer", "name")
 PACKAGES = ("numpy", "scipy", "torch", "torchvision", "safetensors", "pandas", "scikit-learn", "snakemake")
+
+
+def write_record(path, outputs, verb, arguments, started, known=None):
+    """Write the record of a job that has just ended well.
+
+    Parameters
+    ----------
+    path : path-like
+        The record to write, in the same study as `outputs`.
+    outputs : list of path-like
+        What the job made. The record names them relative to the folder of the study, with their SHA-256.
+    verb : str
+        Of the command line.
+    arguments : dict
+        Of the command line.
+    started : float
+        Seconds since the epoch.
+    known : dict, optional
+        What only the job knows: ``device``.
+    """
+    told = arguments.get("settings") or arguments.get("plan")
+    told = json.loads(told) if isinstance(told, str) else told
+    folder = os.path.commonpath([os.path.dirname(file) for file in (path, *outputs)])
+    record = {
+        "verb": verb,
+        "outputs": {Path(os.path.relpath(file, folder)).as_posix(): sha256_file(file) for file in outputs},
+        **{key: value for key, value in arguments.items() if key in IDENTITY and value is not None},
+        "settings": told,
+        "seed": told.get("seed"),
+        "threads": told.get("training", {}).get("threads") or int(os.environ.get("OMP_NUM_THREADS") or 0) or None,
+        "device": "cpu",
+        **(known or {}),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(time.time() - started, 3),
+        "peak_megabytes": _peak_megabytes(),
+        **provenance(),
+    }
+    write_json(path, record)
+
+
+def _peak_megabytes():
+    """Return the largest amount of memory that this process had at once; None where that is not known."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    # In bytes on macOS, in kilobytes elsewhere.
+    unit = 1 if platform.system() == "Darwin" else 1024
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
 def provenance(packages=PACKAGES):

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 from prunesim import paths
-from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
+from prunesim.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.csvfiles import read_rows
 from prunesim.files import read_json
 from prunesim.pruning import select_tensors
+from prunesim.records import read_made, record_path
 
 
 def networks_table(study, plan):
@@ -51,11 +52,58 @@ def layers_table(study, plan):
 
 def similarity_table(study, plan):
     """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
-    files = paths.comparisons(plan["families"], plan["replicates"], plan["methods"], plan["rounds"], plan["layers"])
-    return SIMILARITY, [row for file in files for row in read_rows(Path(study) / "comparisons" / file, SIMILARITY)]
+    rows = []
+    for file in paths.comparisons(**_growth(plan)):
+        read_made(study, record_path(f"comparisons/{file.removesuffix('.csv')}"))
+        rows += read_rows(Path(study) / "comparisons" / file, SIMILARITY)
+    return SIMILARITY, rows
 
 
-TABLES = {"networks": networks_table, "layers": layers_table, "similarity": similarity_table}
+def provenance_table(study, plan):
+    """Return one row an artifact: who made it; see `networks_table`.
+
+    Parameters
+    ----------
+    plan : dict
+        Also ``dataset`` (its folder, relative to the folder above the study; left out of the table if it is gone),
+        ``tables`` and ``figures``.
+
+    Raises
+    ------
+    PrunesimError
+        If a table or a figure, which no other job reads, is not what its job made.
+    """
+    study = Path(study)
+    drawn = [f"{kind}/{name}" for kind in ("tables", "figures") for name in plan[kind]]
+    rows = []
+    dataset = study.parent / plan["dataset"] / "provenance.json"
+    if dataset.exists():
+        rows += _provenance_rows(read_json(dataset), f"../{plan['dataset']}/")
+    for job in paths.jobs(**_growth(plan)):
+        rows += _provenance_rows(read_json(study / record_path(job)))
+    for job in drawn:
+        rows += _provenance_rows(read_made(study, record_path(job)))
+    return PROVENANCE, rows
+
+
+TABLES = {
+    "networks": networks_table,
+    "layers": layers_table,
+    "similarity": similarity_table,
+    "provenance": provenance_table,
+}
+
+
+def _growth(plan):
+    return {key: plan[key] for key in ("families", "replicates", "methods", "rounds", "layers")}
+
+
+def _provenance_rows(record, prefix=""):
+    about = {**record, **record["packages"]}
+    return [
+        {key: about.get(key) for key in PROVENANCE} | {"artifact": prefix + name, "sha256": sha256}
+        for name, sha256 in record["outputs"].items()
+    ]
 
 
 def _all_metrics(study, plan):

@@ -1,5 +1,6 @@
 """Checking the artifacts of a study: what every file must be, whoever wrote it."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -40,13 +41,14 @@ def verify_study(study):
     if not networks:
         raise PrunesimError(f"{study} holds no networks/rep0/dense; give the folder of a study, results/<study>.")
     problems = []
+    checksum = functools.cache(sha256_file)  # what several files vouch for is read once
     for key in networks:
-        problems += _guarded(_check_network, study, key, networks)
+        problems += _guarded(_check_network, study, key, networks, checksum)
     datasets = _used_datasets(study, networks)
     for path in datasets:
-        problems += _guarded(_check_dataset, path)
+        problems += _guarded(_check_dataset, path, checksum)
     activations = sorted((study / "activations").glob("**/activations.json"))
-    problems += _check_activations(study, networks, activations)
+    problems += _check_activations(study, networks, activations, checksum)
     tables = [path for path in map(study.joinpath, map("tables/{}.csv".format, TABLES)) if path.exists()]
     for path in tables:
         problems += _guarded(TABLES[path.stem], study, path, networks)
@@ -54,14 +56,18 @@ def verify_study(study):
     comparisons = sorted((study / "comparisons").rglob("*.csv"))
     for path in comparisons:
         problems += _guarded(_check_similarity_table, study, path, networks)
+    records = sorted((study / "provenance").rglob("*.json"))
+    for path in records:
+        problems += _guarded(_check_record, study, path, checksum)
     counts = {
         "data sets": len(datasets),
         "networks": len(networks),
         "activations": len(activations),
         "comparisons": len(comparisons),
         "tables": len(tables),
+        "records": len(records),
     }
-    return problems, counts
+    return list(dict.fromkeys(problems)), counts
 
 
 def _networks(study):
@@ -90,16 +96,22 @@ def _content(path):
         return {}
 
 
-def _check_dataset(path):
-    return _check_sums(path, read_json(path)["sha256"])
+def _check_dataset(path, checksum):
+    return _check_sums(path.parent, read_json(path)["sha256"], checksum)
 
 
-def _check_sums(description, checksums):
-    """Compare the files beside a description with the checksums that it holds."""
+def _check_record(study, path, checksum):
+    """Compare what a job made with its record, as far as it is still there."""
+    outputs = read_json(path)["outputs"]
+    return _check_sums(study, {name: made for name, made in outputs.items() if (study / name).exists()}, checksum)
+
+
+def _check_sums(folder, expected, checksum):
+    """Compare files of a folder with the checksums that were written down when they were made."""
     return [
-        f"{description.parent / file} is not the file that {description.name} was written for (checksum)."
-        for file, expected in checksums.items()
-        if sha256_file(description.parent / file) != expected
+        f"{folder / file} is not the file that was made (checksum)."
+        for file, made in expected.items()
+        if checksum(folder / file) != made
     ]
 
 
@@ -110,14 +122,14 @@ def _guarded(check, *arguments):
         return [str(error)]
 
 
-def _check_network(study, key, networks):
+def _check_network(study, key, networks, checksum):
     replicate, method, round_ = key
     folder = networks[key]
     metrics = read_json(folder / "metrics.json")
     problems = []
     if key != (metrics["replicate"], metrics["method"], metrics["round"]):
         problems.append(f"{folder / 'metrics.json'} says it is of another network.")
-    problems += _check_sums(folder / "metrics.json", metrics["files"])
+    problems += _check_sums(folder, metrics["files"], checksum)
     weights, metadata = load_tensors(folder / "weights.safetensors")
     for name, array in weights.items():
         if not np.isfinite(array).all():
@@ -181,14 +193,14 @@ def _check_mask_step(folder, mask, before, settings, metadata):
     return problems
 
 
-def _check_activations(study, networks, indices):
+def _check_activations(study, networks, indices, checksum):
     problems, images = [], {}
     for index in indices:
         folder = index.parent
         try:
             content = read_json(index)
             for layer, entry in content["layers"].items():
-                problems += _guarded(_check_layer, index, layer, entry)
+                problems += _guarded(_check_layer, index, layer, entry, checksum)
             images[folder] = content["images"]
         except PrunesimError as error:
             problems.append(str(error))
@@ -202,9 +214,9 @@ def _check_activations(study, networks, indices):
     return problems
 
 
-def _check_layer(index, layer, entry):
+def _check_layer(index, layer, entry, checksum):
     folder = index.parent
-    problems = _check_sums(index, entry["sha256"])
+    problems = _check_sums(folder, entry["sha256"], checksum)
     shape = (entry["images"] * entry["positions"], entry["shape"][0])
     for file, wanted in ((f"{layer}.npy", shape), (f"{layer}.pooled.npy", (entry["images"], shape[1]))):
         array = load_array(folder / file, mmap=True)

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from prunesim.config import check_config, check_exclude, check_layers, load_schema, show
+from prunesim.config import check_config, check_exclude, check_layers, load_yaml, show
 from prunesim.datasets.settings import SOURCES, dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.networks.spec import NETWORKS, activation_layers, weight_layers
@@ -17,7 +17,7 @@ from prunesim.pruning import CRITERIA
 from prunesim.similarity import MEASURES
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+SCHEMA = load_yaml(ROOT / "workflow" / "schemas" / "config.schema.yaml")
 DEFAULT = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 
 OWN_LAYERS = "[{name: act, kind: relu, shape: [4, 8, 8]}, {name: out, kind: linear, shape: [10]}]"
@@ -618,8 +618,8 @@ def test_show_shortens():
 
 def test_schema_that_cannot_be_read(tmp_path):
     with pytest.raises(PrunesimError, match=r"nowhere\.yaml could not be read"):
-        load_schema(tmp_path / "nowhere.yaml")
+        load_yaml(tmp_path / "nowhere.yaml")
     broken = tmp_path / "broken.yaml"
     broken.write_text("a: [1", encoding="utf-8")
     with pytest.raises(PrunesimError, match=r"broken\.yaml is not valid YAML"):
-        load_schema(broken)
+        load_yaml(broken)

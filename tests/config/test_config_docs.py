@@ -8,12 +8,12 @@ import pytest
 
 from prunesim.cli import main
 from prunesim.commands.config_docs import RECOMPUTES, config_markdown
-from prunesim.config import load_schema
+from prunesim.config import load_yaml
 
 ROOT = Path(__file__).parents[2]
 SCHEMA_PATH = ROOT / "workflow" / "schemas" / "config.schema.yaml"
 DOCS = ROOT / "docs" / "config.md"
-SCHEMA = load_schema(SCHEMA_PATH)
+SCHEMA = load_yaml(SCHEMA_PATH)
 
 
 def leaves(schema, path=()):

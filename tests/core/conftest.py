@@ -7,7 +7,8 @@ import torch
 
 @pytest.fixture(autouse=True)
 def torch_as_it_was():
-    """Undo what `make_exact` sets for the whole process."""
+    """Undo what `make_exact` sets for the whole process, in fixtures of a session too."""
+    torch.set_deterministic_debug_mode("default")
     mode, threads = torch.get_deterministic_debug_mode(), torch.get_num_threads()
     variable = os.environ.get("CUBLAS_WORKSPACE_CONFIG")
     yield

@@ -257,6 +257,41 @@ def test_tensors_with_damaged_metadata_are_refused(tmp_path):
         assert "not a readable safetensors file" in refusal(path, load, path)
 
 
+@pytest.mark.parametrize("part", [b"kinds", b"fc.weight", "data"])
+def test_one_flipped_bit_in_tensors_is_noticed(tmp_path, part):
+    path = tmp_path / "a.safetensors"
+    save_tensors(path, {"fc.weight": np.arange(100, dtype=np.float32)}, {"kinds": {"fc.weight": "linear"}})
+    data = bytearray(path.read_bytes())
+    data[-50 if part == "data" else data.index(part)] ^= 1
+    path.write_bytes(data)
+    assert f"{path} is" in refusal(path, load_tensors, path)
+
+
+def test_one_changed_character_in_json_is_noticed(tmp_path):
+    path = tmp_path / "a.json"
+    write_json(path, {"loss": 0.25, "name": "a"})
+    text = path.read_text()
+    for changed in (text.replace("0.25", "0.26"), text.replace('"name"', '"mame"'), text.replace('"checksum"', '"x"')):
+        path.write_text(changed)
+        assert "is damaged (checksum); delete it and run again" in refusal(path, read_json, path)
+    path.write_text(json.dumps(json.loads(text)))
+    assert read_json(path) == {"loss": 0.25, "name": "a"}
+
+
+def test_what_a_killed_job_left_is_removed_by_the_next(tmp_path):
+    path = tmp_path / "a[1].json"
+    leftover, other = tmp_path / ".a[1].json.x1.tmp", tmp_path / ".a1.json.x1.tmp"
+    leftover.touch()
+    other.touch()
+    with atomic_path(path) as living:
+        living.write_text("1")
+        # A second writer of the same file, such as a job that outlived its main process, does not disturb this one.
+        write_text(path, "2")
+        assert living.read_text() == "1"
+    assert path.read_text() == "1"
+    assert sorted(tmp_path.iterdir()) == sorted([path, other])
+
+
 def test_tensors_of_a_type_that_numpy_lacks_are_refused(tmp_path):
     path = tmp_path / "a.safetensors"
     header = json.dumps({"a": {"dtype": "BF16", "shape": [2], "data_offsets": [0, 4]}}).encode()

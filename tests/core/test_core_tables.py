@@ -7,14 +7,15 @@ import pytest
 from core_study import CNN_LAYERS
 
 from prunesim import paths
-from prunesim.arrays import save_array
+from prunesim.arrays import load_array, save_array
 from prunesim.cli import main
 from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
 from prunesim.comparison import compare_layers, compare_replicates, compare_rounds
 from prunesim.csvfiles import read_rows, write_rows
 from prunesim.errors import PrunesimError
-from prunesim.files import write_json
-from prunesim.provenance import provenance
+from prunesim.files import sha256_file, write_json, write_text
+from prunesim.provenance import provenance, write_record
+from prunesim.records import read_made, record_path
 from prunesim.tables import layers_table, networks_table, similarity_table
 
 PLAN = {
@@ -106,7 +107,14 @@ def study(tmp_path):
     for number, file in enumerate(paths.comparisons(PLAN["families"], 2, PLAN["methods"], 2, PLAN["layers"])):
         row = dict.fromkeys(SIMILARITY) | {"family": file.split("/")[0], "value": number}
         write_rows(tmp_path / "comparisons" / file, SIMILARITY, [row, row])
+        record(tmp_path, f"comparisons/{file.removesuffix('.csv')}", f"comparisons/{file}")
     return tmp_path
+
+
+def record(study, job, *outputs):
+    """Write the record of a job."""
+    outputs = [str(study / output) for output in outputs]
+    write_record(str(study / record_path(job)), outputs, "verb", {"settings": {"seed": 7}, "replicate": 0}, 0.0)
 
 
 def test_networks_table(study):
@@ -155,7 +163,13 @@ def test_missing_and_damaged_artifacts_are_refused(study):
     (study / "networks/rep1/imp/round02/metrics.json").unlink()
     with pytest.raises(PrunesimError, match=r"rep1/imp/round02/metrics.json does not exist\."):
         networks_table(study, PLAN)
-    (study / "comparisons/layers/rep0/imp/round02.csv").write_text("family\nlayers\n")
+    comparison = "comparisons/layers/rep0/imp/round02"
+    whole = (study / f"{comparison}.csv").read_text()
+    (study / f"{comparison}.csv").write_text(whole.replace("layers", "rounds", 1))
+    with pytest.raises(PrunesimError, match=r"layers/rep0/imp/round02.csv is damaged \(checksum\)"):
+        similarity_table(study, PLAN)
+    (study / f"{comparison}.csv").write_text("family\nlayers\n")
+    record(study, comparison, f"{comparison}.csv")
     with pytest.raises(PrunesimError, match=r"layers/rep0/imp/round02.csv must have the columns family, measure"):
         similarity_table(study, PLAN)
 
@@ -198,7 +212,20 @@ def activations(tmp_path):
             values = (matrix + (0.1 + replicate / 10 + round_) * noise).astype(np.float32)
             save_array(tmp_path / folder / f"{layer}.npy", values)
             save_array(tmp_path / folder / f"{layer}.pooled.npy", values.reshape(IMAGES, -1, values.shape[1]).mean(1))
+        describe(tmp_path / folder)
     return tmp_path
+
+
+def describe(folder, images=IMAGES):
+    """Write ``activations.json`` for the files that are there."""
+    layers = {
+        layer: {
+            "images": images,
+            "sha256": {file: sha256_file(folder / file) for file in (f"{layer}.npy", f"{layer}.pooled.npy")},
+        }
+        for layer in ("relu1", "logits")
+    }
+    write_json(folder / "activations.json", {"layers": layers})
 
 
 def sides(row):
@@ -242,14 +269,26 @@ def test_a_network_is_like_itself(activations):
 @pytest.mark.parametrize("rows", [IMAGES * 4 - 1, IMAGES * 2, IMAGES * 8])
 def test_other_numbers_of_samples_are_refused(activations, rows):
     save_array(activations / "rep0/imp/round01/relu1.npy", np.zeros((rows, 3), np.float32))
+    describe(activations / "rep0/imp/round01")
     with pytest.raises(PrunesimError, match=f"rep0/imp/round01: layer 'relu1' has {rows} samples of {IMAGES} images"):
         compare_rounds(activations, 0, "imp", 2, "relu1", COMPARISON)
 
 
 def test_other_numbers_of_images_are_refused(activations):
-    save_array(activations / "rep0/imp/round01/relu1.pooled.npy", np.zeros((IMAGES // 2, 3), np.float32))
+    describe(activations / "rep0/imp/round01", IMAGES // 2)
     with pytest.raises(PrunesimError, match=f"rep0/imp/round01: .* of {IMAGES // 2} images"):
         compare_rounds(activations, 0, "imp", 2, "relu1", COMPARISON)
+
+
+def test_other_files_than_were_dumped_are_refused(activations):
+    path = activations / "rep0/imp/round01/relu1.npy"
+    values = load_array(path).copy()
+    values[5, 1] += 1e-6
+    save_array(path, values)
+    with pytest.raises(PrunesimError, match=r"round01/relu1\.npy is damaged \(checksum\)"):
+        compare_rounds(activations, 0, "imp", 2, "relu1", COMPARISON)
+    with pytest.raises(PrunesimError, match=r"activations\.json has no layer 'relu7'"):
+        compare_rounds(activations, 0, "imp", 2, "relu7", COMPARISON)
 
 
 def test_the_command_writes_the_rows(activations, capsys):
@@ -266,6 +305,54 @@ def test_the_command_writes_the_rows(activations, capsys):
 
 
 # provenance
+
+
+def test_jobs():
+    plan = PLAN | {"methods": {"imp": {"rewind": {"epoch": 2}}, "other": {"rewind": "init"}}}
+    keys = ("families", "replicates", "methods", "rounds", "layers")
+    found = paths.jobs(**{key: plan[key] for key in keys})
+    assert found[:4] == [
+        "networks/rep0/dense",
+        "networks/rep1/dense",
+        *(f"networks/rep{r}/rewind_epoch2" for r in (0, 1)),
+    ]
+    assert [job for job in found if job.startswith("networks/rep1/other/")] == [
+        f"networks/rep1/other/{job}0{k}" for k in (1, 2) for job in ("prune", "round")
+    ]
+    dumped = [job.removeprefix("activations/") for job in found if job.startswith("activations/")]
+    assert dumped == [folder for *_, folder in paths.networks(2, plan["methods"], 2)]
+    files = paths.comparisons(*(plan[key] for key in keys))
+    assert [f"{job}.csv" for job in found if job.startswith("comparisons/")] == [f"comparisons/{x}" for x in files]
+
+
+@pytest.mark.parametrize(
+    ("families", "replicates", "rounds", "expected"),
+    [
+        (["layers"], 1, 3, [0, 3]),
+        (["replicates"], 1, 3, []),
+        (["replicates"], 2, 3, [0, 0, 3, 3]),
+        (["rounds"], 1, 2, [0, 1, 2]),
+        (["rounds", "layers"], 1, 0, []),
+    ],
+)
+def test_only_networks_that_are_compared_are_dumped(families, replicates, rounds, expected):
+    found = paths.dumped_networks(families, replicates, ["imp"], rounds)
+    assert [round_ for _, _, round_, _ in found] == expected
+
+
+def test_record(tmp_path):
+    write_text(tmp_path / "s/tables/a.csv", "1")
+    write_text(tmp_path / "s/figures/a.svg", "2")
+    record(tmp_path / "s", "tables/a", "tables/a.csv", "figures/a.svg")
+    found = read_made(tmp_path / "s", "provenance/tables/a.json")
+    assert found["outputs"] == {name: sha256_file(tmp_path / "s" / name) for name in ("tables/a.csv", "figures/a.svg")}
+    assert (found["verb"], found["seed"], found["replicate"], found["device"]) == ("verb", 7, 0, "cpu")
+    assert found["started"] == "1970-01-01T00:00:00+00:00"
+    assert found["seconds"] > 0
+    assert found["packages"]["numpy"] == np.__version__
+    write_text(tmp_path / "s/tables/a.csv", "3")
+    with pytest.raises(PrunesimError, match=r"s/tables/a\.csv is damaged"):
+        read_made(tmp_path / "s", "provenance/tables/a.json")
 
 
 def test_provenance_is_plain_and_names_versions():

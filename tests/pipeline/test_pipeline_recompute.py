@@ -30,6 +30,12 @@ FROM_PRUNING = {
 } | TABLES_AND_FIGURES
 EVERYTHING = {"fetch": 1} | FROM_TRAINING
 
+
+def with_provenance(jobs):
+    """Return the jobs, and the one that keeps account of whatever was made."""
+    return jobs | {"provenance_table": 1} if jobs else jobs
+
+
 CONFIGS = {
     "nothing": ("{}", NOTHING),
     # Growth: what was there stays.
@@ -109,7 +115,7 @@ CONFIGS = {
 
 @pytest.mark.parametrize(("overlay", "expected"), CONFIGS.values(), ids=CONFIGS)
 def test_change_of_the_config(clone, overlay, expected):
-    assert due(clone, config=[overlay]) == expected
+    assert due(clone, config=[overlay]) == with_provenance(expected)
 
 
 MODULES = {
@@ -138,6 +144,7 @@ MODULES = {
     "commands/compare": NOTHING,
     "config": NOTHING,
     "cli": NOTHING,
+    "provenance": NOTHING,
     "__main__": NOTHING,
 }
 
@@ -147,14 +154,14 @@ def test_edited_module_reruns_what_imports_it(clone, module, expected):
     file = clone / "src" / "prunesim" / f"{module}.py"
     with open(file, "a") as source:
         source.write("# An edit is an edit, be it a comment.\n")
-    assert due(clone) == expected
+    assert due(clone) == with_provenance(expected)
 
 
 def test_edit_taken_back_reruns_nothing(clone):
     file = clone / "src" / "prunesim" / "training" / "loop.py"
     before = file.read_bytes()
     file.write_bytes(before + b"# A comment.\n")
-    assert due(clone) == FROM_TRAINING
+    assert due(clone) == with_provenance(FROM_TRAINING)
     file.write_bytes(before)
     assert due(clone) == NOTHING
 
@@ -210,7 +217,7 @@ FILES = {
 @pytest.mark.parametrize(("change", "expected"), FILES.values(), ids=FILES)
 def test_change_of_files(clone, change, expected):
     change(clone)
-    assert due(clone) == expected
+    assert due(clone) == with_provenance(expected)
 
 
 def test_touched_file_of_more_than_a_megabyte(clone):
@@ -246,7 +253,7 @@ def test_fresh_clone_with_results_and_metadata(finished, tmp_path):
 
 
 def test_another_study_shares_the_data_set(clone):
-    assert due(clone, config=["study: other"]) == {key: n for key, n in EVERYTHING.items() if key != "fetch"}
+    assert due(clone, config=["study: other"]) == with_provenance(FROM_TRAINING)
 
 
 # The following really run what is due, and then nothing is.
@@ -254,7 +261,7 @@ def test_another_study_shares_the_data_set(clone):
 
 def test_one_more_layer_is_compared(clone):
     overlay = CONFIGS["one more layer"][0]
-    assert job_stats(run(clone, config=[overlay])) == CONFIGS["one more layer"][1]
+    assert job_stats(run(clone, config=[overlay])) == with_provenance(CONFIGS["one more layer"][1])
     assert due(clone, config=[overlay]) == NOTHING
     assert ",pool1," in (clone / STUDY / "tables/similarity.csv").read_text()
 
@@ -266,11 +273,11 @@ def test_figure_is_drawn_again_long_after_the_networks_were_deleted(clone):
     before = contents(clone, f"{STUDY}/figures", f"{STUDY}/tables")
     overlay = "figures: {palette: viridis}"
     drawn = {"figure_density"} | {*SIMILARITY_FIGURES}
-    assert job_stats(run(clone, config=[overlay])) == dict.fromkeys(drawn, 1)
+    assert job_stats(run(clone, config=[overlay])) == with_provenance(dict.fromkeys(drawn, 1))
     assert due(clone, config=[overlay]) == NOTHING
     after = contents(clone, f"{STUDY}/figures", f"{STUDY}/tables")
     changed = {path for path in before if after[path] != before[path]}
-    assert changed == {
+    assert changed == {f"{STUDY}/tables/provenance.csv"} | {
         f"{STUDY}/figures/{name.removeprefix('figure_')}.{end}" for name in drawn for end in ("svg", "png")
     }
     assert not (clone / STUDY / "networks").exists()
@@ -286,7 +293,8 @@ def test_deleted_files_are_made_again_when_something_needs_them(clone):
     remove(table)(clone)
     assert job_stats(run(clone, targets=[table])) == {"dump": 1, "compare_rounds": 6, "similarity_table": 1}
     after = contents(clone, STUDY)
-    assert {path for path in before if "/logs/" not in path and after.get(path) != before[path]} == set()
+    varying = ("/logs/", "/provenance/")
+    assert {p for p in before if not any(part in p for part in varying) and after.get(p) != before[p]} == set()
     # The table has a new time, but the same content.
     assert due(clone) == NOTHING
 

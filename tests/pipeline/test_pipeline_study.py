@@ -2,12 +2,14 @@
 
 import base64
 import csv
+import hashlib
 import json
 import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from html.parser import HTMLParser
+from importlib.metadata import version
 
 import numpy as np
 import pytest
@@ -36,6 +38,8 @@ TABLES = {
     "similarity": "family, measure, value, ci_low, ci_high, null, n_images, n_samples, rank_a, rank_b, replicate_a, "
     "method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
     "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source",
+    "provenance": "artifact, sha256, verb, replicate, method, round, seed, threads, device, started, seconds, "
+    "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform",
 }
 
 
@@ -45,7 +49,7 @@ def folder_of(replicate, method, round_):
 
 def expected_paths():
     paths = [f"{DATASET}/{split}_{kind}.npy" for split in ("train", "test") for kind in ("images", "labels")]
-    paths.append(f"{DATASET}/dataset.json")
+    paths += [f"{DATASET}/{name}.json" for name in ("dataset", "provenance")]
     for network in NETWORKS:
         folder = folder_of(*network)
         first = "initial" if network[1] == "dense" else "mask"
@@ -83,7 +87,7 @@ def tensors(finished):
 
 def test_every_path_of_the_contract_is_there_and_no_other(finished):
     files = {path.relative_to(finished).as_posix() for path in (finished / "results").rglob("*") if path.is_file()}
-    inner = (f"{STUDY}/comparisons/", f"{STUDY}/logs/", f"{DATASET}/fetch.log")
+    inner = (f"{STUDY}/comparisons/", f"{STUDY}/logs/", f"{STUDY}/provenance/", f"{DATASET}/fetch.log")
     assert {path for path in files if not path.startswith(inner)} == expected_paths()
 
 
@@ -230,6 +234,23 @@ def test_similarities_are_those_of_the_activation_files(finished):
         assert float(row["value"]) == pytest.approx(expected, abs=1e-6)
 
 
+def test_table_of_provenance(finished):
+    rows = read(finished, "provenance")
+    artifacts = {row["artifact"]: row for row in rows}
+    assert len(artifacts) == len(rows)
+    files = {path.relative_to(finished / STUDY).as_posix() for path in (finished / STUDY).rglob("*") if path.is_file()}
+    own = ("logs/", "provenance/", "tables/provenance.csv")
+    images = {f"../{DATASET.removeprefix('results/')}/{split}_images.npy" for split in ("train", "test")}
+    assert {path for path in files if not path.startswith(own)} | images <= set(artifacts)
+    for artifact, row in artifacts.items():
+        assert hashlib.sha256((finished / STUDY / artifact).read_bytes()).hexdigest() == row["sha256"]
+        assert (row["device"], row["threads"], row["torch"]) == ("cpu", "1", version("torch"))
+    verbs = {row["verb"] for row in rows}
+    assert verbs == {"fetch", "train", "prune", "dump", "similarity", "table", "claims", "figure"}
+    trained = artifacts["networks/rep1/imp/round02/weights.safetensors"]
+    assert [trained[key] for key in ("replicate", "method", "round", "seed")] == ["1", "imp", "2", "7"]
+
+
 def test_table_of_claims(finished):
     rows = read(finished, "claims")
     assert rows
@@ -282,7 +303,7 @@ def test_report(clone):
         for name in ("results", "categories")
     )
     figures = {name: f"{STUDY}/figures/{name}.svg" for name in FIGURES}
-    tables = [f"{STUDY}/tables/{name}.csv" for name in ("claims", "layers", "networks", "similarity")]
+    tables = [f"{STUDY}/tables/{name}.csv" for name in ("claims", "layers", "networks", "provenance", "similarity")]
     similarity = sorted(figures[name] for name in ("similarity", "rounds", "round_pairs", "layers"))
     assert {name: sorted(entries["Other"]) for name, entries in categories.items()} == {
         "Accuracy": [figures["accuracy"]],

@@ -1,6 +1,5 @@
 """`prunesim verify` on a real small study, sound and damaged in every way that it promises to notice."""
 
-import json
 import shutil
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from prunesim.arrays import load_array, load_tensors, save_array, save_tensors
 from prunesim.cli import main
+from prunesim.files import read_json, write_json
 
 ROUND = "tiny/networks/rep1/imp/round02"
 FIRST_ROUND = "tiny/networks/rep1/imp/round01"
@@ -43,9 +43,9 @@ def edit_array(path, change):
 
 
 def edit_json(path, change):
-    content = json.loads(path.read_text())
+    content = read_json(path)
     change(content)
-    path.write_text(json.dumps(content))
+    write_json(path, content)
 
 
 def edit_text(path, old, new):
@@ -114,11 +114,11 @@ DAMAGES = {
     ),
     "weights changed after the fact": (
         lambda r: edit_tensors(r / DENSE / "weights.safetensors", lambda t: t.update({"bn1.bias": t["bn1.bias"] + 1})),
-        f"{DENSE}/weights.safetensors is not the file that metrics.json was written for",
+        f"{DENSE}/weights.safetensors is not the file that was made",
     ),
     "a changed history": (
         lambda r: edit_text(r / DENSE / "history.csv", "\n1,", "\n7,"),
-        f"{DENSE}/history.csv is not the file that metrics.json was written for",
+        f"{DENSE}/history.csv is not the file that was made",
     ),
     "weights that are not finite": (
         lambda r: edit_tensors(
@@ -142,7 +142,7 @@ DAMAGES = {
     ),
     "a changed activation": (
         lambda r: edit_array(r / ACTIVATIONS / "relu1.npy", set_first(9)),
-        f"{ACTIVATIONS}/relu1.npy is not the file that activations.json was written for",
+        f"{ACTIVATIONS}/relu1.npy is not the file that was made",
     ),
     "an activation that is not finite": (
         lambda r: edit_array(r / ACTIVATIONS / "relu1.npy", set_first(np.inf)),
@@ -162,7 +162,7 @@ DAMAGES = {
     ),
     "a changed data set": (
         lambda r: edit_array(next(r.glob("datasets/*/test_images.npy")), set_first(77)),
-        "test_images.npy is not the file that dataset.json was written for",
+        "test_images.npy is not the file that was made",
     ),
     "a truncated description of the data set": (
         lambda r: truncate(next(r.glob("datasets/*/dataset.json"))),
@@ -188,6 +188,22 @@ DAMAGES = {
         lambda r: edit_first_similarity(r / "tiny/tables/similarity.csv", ""),
         "an empty value without a note",
     ),
+    "a changed number in a description": (
+        lambda r: edit_text(r / DENSE / "metrics.json", '"test_images": 100', '"test_images": 101'),
+        f"{DENSE}/metrics.json is damaged (checksum)",
+    ),
+    "a changed record": (
+        lambda r: edit_text(r / "tiny/provenance/tables/claims.json", '"verb": "claims"', '"verb": "figure"'),
+        "tiny/provenance/tables/claims.json is damaged (checksum)",
+    ),
+    "a changed figure": (
+        lambda r: edit_text(r / "tiny/figures/accuracy.svg", "</svg>", "<g/></svg>"),
+        "tiny/figures/accuracy.svg is not the file that was made",
+    ),
+    "a changed claim": (
+        lambda r: edit_text(r / "tiny/tables/claims.csv", "inconclusive", "supported"),
+        "tiny/tables/claims.csv is not the file that was made",
+    ),
     "a leftover of an interrupted job": (
         lambda r: (r / DENSE / ".weights.safetensors.x1.tmp").touch(),
         "is a leftover of an interrupted job",
@@ -206,6 +222,7 @@ def test_a_sound_study_passes(results, capsys):
     status, problems, summary = verify(results, capsys)
     assert (status, problems) == (0, [])
     assert "1 data sets, 6 networks, 6 activations" in summary
+    assert "records" in summary
     assert "no problems found" in summary
 
 

@@ -10,12 +10,13 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from prunesim import paths
 from prunesim.closure import source_files
-from prunesim.config import check_config, check_exclude, check_layers, load_schema
+from prunesim.config import check_config, check_exclude, check_layers, load_yaml
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.networks.spec import activation_layers, compared_layers, own_file, weight_layers
+from prunesim.records import record_path
 from prunesim.rewinding import rewind_file
 
 
@@ -29,7 +30,7 @@ os.environ.update(
 )
 
 try:
-    schema = load_schema(ROOT / "workflow" / "schemas" / "config.schema.yaml")
+    schema = load_yaml(ROOT / "workflow" / "schemas" / "config.schema.yaml")
     config = check_config(config, schema, workflow.config_settings.config)
     check_layers(config, [name for name, kind in activation_layers(config["network"])])
     if config["network"]["layers"] is None:
@@ -38,7 +39,10 @@ except PrunesimError as error:
     raise WorkflowError(str(error)) from None
 
 STUDY = f"results/{config['study']}"
-DATASET = f"results/datasets/{dataset_id(config['dataset'])}"
+DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
+DATASET = f"results/{DATASET_ID}"
+TABLES = ["networks", "layers", "similarity", "claims"]
+DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES)]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 # The list of layers only says which files are dumped; the network is the same without it.
@@ -81,14 +85,14 @@ def section(name, *keys):
 
 def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
-    knobs = {
-        "replicates": config["replicates"],
-        "rounds": config["rounds"],
-        "methods": config["methods"],
-        "families": config["comparison"]["families"],
-        "layers": LAYERS,
-    }
+    knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES)}
     return settings(**{key: knobs[key] for key in keys})
+
+
+def software(environment):
+    """The pinned packages of an environment: another version of one runs its rules again, with conda or without."""
+    pins = load_yaml(ROOT / "envs" / f"{environment}.yaml")["dependencies"]
+    return json.dumps(pins, sort_keys=True)
 
 
 def own_network():
@@ -123,30 +127,27 @@ def method_section(wildcards, *keys):
     return {key: config["methods"][wildcards.method][key] for key in keys}
 
 
-def activation_files(folders, layer):
-    """What is read of some networks at one layer."""
-    return [f"{STUDY}/activations/{folder}/{layer}{suffix}" for folder in folders for suffix in (".npy", ".pooled.npy")]
+def activation_files(folders, names):
+    """What is read of the activations of some networks, with the index that says what the files must be."""
+    return [f"{STUDY}/activations/{folder}/{name}" for folder in folders for name in ("activations.json", *names)]
 
 
 def chain_activations(wildcards):
     """The activations of a network and of all earlier rounds of its chain, at one layer."""
     chain = paths.chain(wildcards.rep, wildcards.method, int(wildcards.kk))
-    return activation_files([folder for *_, folder in chain], wildcards.layer)
+    return activation_files([folder for *_, folder in chain], [f"{wildcards.layer}.npy"])
 
 
 def replicates_activations(wildcards):
     """The activations of a network in a replicate and all earlier ones, at one layer."""
     folders = [f"rep{replicate}/{wildcards.network}" for replicate in range(int(wildcards.rep) + 1)]
-    return activation_files(folders, wildcards.layer)
+    return activation_files(folders, [f"{wildcards.layer}.npy"])
 
 
 def layers_activations(wildcards):
     """The pooled activations of the dense network and of a round, at all compared layers."""
-    return [
-        f"{STUDY}/activations/{paths.network(wildcards.rep, wildcards.method, round_)}/{layer}.pooled.npy"
-        for round_ in (0, int(wildcards.kk))
-        for layer in LAYERS
-    ]
+    folders = [paths.network(wildcards.rep, wildcards.method, round_) for round_ in (0, int(wildcards.kk))]
+    return activation_files(folders, [f"{layer}.pooled.npy" for layer in LAYERS])
 
 
 def network_files(name):
@@ -155,11 +156,28 @@ def network_files(name):
     return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in networks]
 
 
+def growth():
+    """The knobs by which a study grows."""
+    return {
+        "families": config["comparison"]["families"],
+        **{key: config[key] for key in ("replicates", "methods", "rounds")},
+        "layers": LAYERS,
+    }
+
+
 def comparison_files():
     """Every comparison of the study."""
-    families = config["comparison"]["families"]
-    files = paths.comparisons(families, config["replicates"], config["methods"], config["rounds"], LAYERS)
-    return [f"{STUDY}/comparisons/{file}" for file in files]
+    return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**growth())]
+
+
+def study_records():
+    """The record of every job up to the comparisons."""
+    return [f"{STUDY}/{record_path(job)}" for job in paths.jobs(**growth())]
+
+
+def comparison_records():
+    """The record of every comparison."""
+    return [file for file in study_records() if file.startswith(f"{STUDY}/provenance/comparisons/")]
 
 
 def figure_settings(figure):

@@ -3,7 +3,7 @@ rule fetch:
     input:
         code=[*code("fetch"), *sources(READERS[config["dataset"]["source"] or config["dataset"]["name"]])],
     output:
-        multiext(
+        arrays=multiext(
             "<dataset>/",
             "train_images.npy",
             "train_labels.npy",
@@ -11,6 +11,7 @@ rule fetch:
             "test_labels.npy",
             "dataset.json",
         ),
+        record="<dataset>/provenance.json",
     log:
         "<dataset>/fetch.log",
     # A download may succeed the next time; files that are wrong stay wrong.
@@ -19,7 +20,9 @@ rule fetch:
         "../../envs/torch.yaml"
     params:
         settings=settings(**config["dataset"]),
+        software=software("torch"),
         folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim fetch --settings {params.settings:q}'
-        " --output {params.folder:q} > {log:q} 2>&1"
+        " --output {params.folder:q}"
+        " --record {output:q} > {log:q} 2>&1"

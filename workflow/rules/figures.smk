@@ -14,6 +14,7 @@ for figure, about in FIGURES.items():
                 labels=about["labels"],
             ),
             png=f"<study>/figures/{figure}.png",
+            record=f"<study>/provenance/figures/{figure}.json",
         log:
             f"<study>/logs/figures/{figure}.log",
         conda:
@@ -21,10 +22,12 @@ for figure, about in FIGURES.items():
         params:
             figure=figure,
             settings=figure_settings(figure),
+            software=software("figures"),
             tables=subpath(input[0], parent=True),
         shell:
             'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim figure {params.figure} --tables {params.tables:q}'
-            " --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q} > {log:q} 2>&1"
+            " --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q}"
+            " --record {output:q} > {log:q} 2>&1"
 
 
 rule figures:

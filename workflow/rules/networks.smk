@@ -1,7 +1,7 @@
 rule train_dense:
     """Initialise and train the network that all methods of a replicate start from."""
     input:
-        data=rules.fetch.output,
+        data=rules.fetch.output.arrays,
         network=own_network(),
         code=code("train"),
     output:
@@ -9,12 +9,14 @@ rule train_dense:
         "<study>/networks/rep{rep}/dense/weights.safetensors",
         "<study>/networks/rep{rep}/dense/history.csv",
         "<study>/networks/rep{rep}/dense/metrics.json",
+        record="<study>/provenance/networks/rep{rep}/dense.json",
     log:
         "<study>/logs/networks/rep{rep}/dense.log",
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
     params:
+        software=software("torch"),
         settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
         dataset=subpath(input[0], parent=True),
         # Not an output: Snakemake would delete it before the job that resumes from it.
@@ -22,18 +24,20 @@ rule train_dense:
         folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --replicate {wildcards.rep} --checkpoint {params.checkpoint:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --replicate {wildcards.rep} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule rewind_point:
     """Repeat the first steps of the dense training, up to where methods rewind to."""
     input:
-        data=rules.fetch.output,
+        data=rules.fetch.output.arrays,
         initial="<study>/networks/rep{rep}/dense/initial.safetensors",
         network=own_network(),
         code=code("rewind"),
     output:
-        "<study>/networks/rep{rep}/dense/rewind_{unit}{number}.safetensors",
+        weights="<study>/networks/rep{rep}/dense/rewind_{unit}{number}.safetensors",
+        record="<study>/provenance/networks/rep{rep}/rewind_{unit}{number}.json",
     log:
         "<study>/logs/networks/rep{rep}/rewind_{unit}{number}.log",
     wildcard_constraints:
@@ -43,6 +47,7 @@ rule rewind_point:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
     params:
+        software=software("torch"),
         settings=lambda wildcards: settings(
             seed=config["seed"],
             network=NETWORK,
@@ -52,7 +57,8 @@ rule rewind_point:
         dataset=subpath(input[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim rewind --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --replicate {wildcards.rep} --initial {input.initial:q} --output {output:q} > {log:q} 2>&1"
+        " --replicate {wildcards.rep} --initial {input.initial:q} --output {output.weights:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule prune:
@@ -62,7 +68,8 @@ rule prune:
         mask=previous_mask,
         code=code("prune"),
     output:
-        "<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
+        mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
+        record="<study>/provenance/networks/rep{rep}/{method}/prune{kk}.json",
     log:
         "<study>/logs/networks/rep{rep}/{method}/prune{kk}.log",
     wildcard_constraints:
@@ -70,20 +77,22 @@ rule prune:
     conda:
         "../../envs/analysis.yaml"
     params:
+        software=software("analysis"),
         settings=lambda wildcards: settings(
             seed=config["seed"],
             **method_section(wildcards, "criterion", "fraction", "scope", "types", "exclude"),
         ),
-        mask=lambda wildcards, input: f"--mask {input.mask}" if input.mask else "",
+        mask=lambda wildcards, input: ["--mask", input.mask] if input.mask else [],
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim prune --settings {params.settings:q} --weights {input.weights:q}'
-        " {params.mask} --replicate {wildcards.rep} --round {wildcards.kk} --output {output:q} > {log:q} 2>&1"
+        " {params.mask:q} --replicate {wildcards.rep} --round {wildcards.kk} --output {output.mask:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule retrain:
     """Train what a round has left."""
     input:
-        data=rules.fetch.output,
+        data=rules.fetch.output.arrays,
         start=start_of_round,
         mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
         network=own_network(),
@@ -92,6 +101,7 @@ rule retrain:
         "<study>/networks/rep{rep}/{method}/round{kk}/weights.safetensors",
         "<study>/networks/rep{rep}/{method}/round{kk}/history.csv",
         "<study>/networks/rep{rep}/{method}/round{kk}/metrics.json",
+        record="<study>/provenance/networks/rep{rep}/{method}/round{kk}.json",
     log:
         "<study>/logs/networks/rep{rep}/{method}/round{kk}.log",
     wildcard_constraints:
@@ -100,6 +110,7 @@ rule retrain:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
     params:
+        software=software("torch"),
         settings=lambda wildcards: settings(
             seed=config["seed"],
             network=NETWORK,
@@ -112,13 +123,14 @@ rule retrain:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk} --start {input.start:q}"
-        " --mask {input.mask:q} --checkpoint {params.checkpoint:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --mask {input.mask:q} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule dump:
     """Dump the activations of every ReLU, pooling and linear layer of a network."""
     input:
-        data=rules.fetch.output,
+        data=rules.fetch.output.arrays,
         weights="<study>/networks/rep{rep}/{network}/weights.safetensors",
         network=own_network(),
         code=code("dump"),
@@ -129,12 +141,14 @@ rule dump:
             suffix=[".npy", ".pooled.npy"],
         ),
         index="<study>/activations/rep{rep}/{network}/activations.json",
+        record="<study>/provenance/activations/rep{rep}/{network}.json",
     log:
         "<study>/logs/activations/rep{rep}/{network}.log",
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
     params:
+        software=software("torch"),
         settings=settings(
             seed=config["seed"],
             network=NETWORK,
@@ -146,4 +160,5 @@ rule dump:
         folder=subpath(output.index, parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim dump --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --weights {input.weights:q} --output {params.folder:q} > {log:q} 2>&1"
+        " --weights {input.weights:q} --output {params.folder:q}"
+        " --record {output:q} > {log:q} 2>&1"

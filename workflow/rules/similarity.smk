@@ -4,7 +4,8 @@ rule compare_rounds:
         activations=chain_activations,
         code=code("similarity"),
     output:
-        "<study>/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.csv",
+        table="<study>/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.csv",
+        record="<study>/provenance/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.json",
     log:
         "<study>/logs/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.log",
     wildcard_constraints:
@@ -12,12 +13,14 @@ rule compare_rounds:
     conda:
         "../../envs/analysis.yaml"
     params:
+        software=software("analysis"),
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity rounds --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
-        " --round {wildcards.kk} --layer {wildcards.layer:q} --output {output:q} > {log:q} 2>&1"
+        " --round {wildcards.kk} --layer {wildcards.layer:q} --output {output.table:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule compare_layers:
@@ -26,7 +29,8 @@ rule compare_layers:
         activations=layers_activations,
         code=code("similarity"),
     output:
-        "<study>/comparisons/layers/rep{rep}/{method}/round{kk}.csv",
+        table="<study>/comparisons/layers/rep{rep}/{method}/round{kk}.csv",
+        record="<study>/provenance/comparisons/layers/rep{rep}/{method}/round{kk}.json",
     log:
         "<study>/logs/comparisons/layers/rep{rep}/{method}/round{kk}.log",
     wildcard_constraints:
@@ -34,13 +38,15 @@ rule compare_layers:
     conda:
         "../../envs/analysis.yaml"
     params:
+        software=software("analysis"),
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
         layers=LAYERS,
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity layers --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
-        " --round {wildcards.kk} --layer {params.layers:q} --output {output:q} > {log:q} 2>&1"
+        " --round {wildcards.kk} --layer {params.layers:q} --output {output.table:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule compare_replicates:
@@ -49,19 +55,22 @@ rule compare_replicates:
         activations=replicates_activations,
         code=code("similarity"),
     output:
-        "<study>/comparisons/replicates/rep{rep}/{network}/{layer}.csv",
+        table="<study>/comparisons/replicates/rep{rep}/{network}/{layer}.csv",
+        record="<study>/provenance/comparisons/replicates/rep{rep}/{network}/{layer}.json",
     log:
         "<study>/logs/comparisons/replicates/rep{rep}/{network}/{layer}.log",
     conda:
         "../../envs/analysis.yaml"
     params:
+        software=software("analysis"),
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
         identity=lambda wildcards: network_options(wildcards.network),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity replicates --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} {params.identity}"
-        " --layer {wildcards.layer:q} --output {output:q} > {log:q} 2>&1"
+        " --layer {wildcards.layer:q} --output {output.table:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule networks_table:
@@ -70,12 +79,13 @@ rule networks_table:
         metrics=network_files("metrics.json"),
         code=code("table"),
     output:
-        report(
+        table=report(
             "<study>/tables/{table}.csv",
             caption="../report/tables.rst",
             category="Tables",
             labels={"table": "{table}"},
         ),
+        record="<study>/provenance/tables/{table}.json",
     log:
         "<study>/logs/tables/{table}.log",
     wildcard_constraints:
@@ -83,35 +93,41 @@ rule networks_table:
     conda:
         "../../envs/analysis.yaml"
     params:
+        software=software("analysis"),
         plan=plan("replicates", "rounds", "methods"),
         study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table {wildcards.table} --study {params.study:q}'
-        " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
+        " --plan {params.plan:q} --output {output.table:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule similarity_table:
     """Every comparison of the study in one table."""
     input:
         comparisons=comparison_files(),
+        records=comparison_records(),
         code=code("table"),
     output:
-        report(
+        table=report(
             "<study>/tables/similarity.csv",
             caption="../report/tables.rst",
             category="Tables",
             labels={"table": "similarity"},
         ),
+        record="<study>/provenance/tables/similarity.json",
     log:
         "<study>/logs/tables/similarity.log",
     conda:
         "../../envs/analysis.yaml"
     params:
+        software=software("analysis"),
         plan=plan("replicates", "rounds", "methods", "families", "layers"),
         study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table similarity --study {params.study:q}'
-        " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
+        " --plan {params.plan:q} --output {output.table:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule claims_table:
@@ -120,17 +136,19 @@ rule claims_table:
         tables=multiext("<study>/tables/", "networks.csv", "similarity.csv"),
         code=code("claims"),
     output:
-        report(
+        table=report(
             "<study>/tables/claims.csv",
             caption="../report/tables.rst",
             category="Tables",
             labels={"table": "claims"},
         ),
+        record="<study>/provenance/tables/claims.json",
     log:
         "<study>/logs/tables/claims.log",
     conda:
         "../../envs/figures.yaml"
     params:
+        software=software("figures"),
         settings=settings(
             measure=config["figures"]["measure"],
             layers=LAYERS,
@@ -139,7 +157,8 @@ rule claims_table:
         folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim claims --tables {params.folder:q}'
-        " --settings {params.settings:q} --output {output:q} > {log:q} 2>&1"
+        " --settings {params.settings:q} --output {output.table:q}"
+        " --record {output:q} > {log:q} 2>&1"
 
 
 rule tables:
@@ -150,5 +169,6 @@ rule tables:
             "layers.csv",
             "similarity.csv",
             "claims.csv",
+            "provenance.csv",
         ),
     localrule: True

@@ -4,7 +4,7 @@ import difflib
 import sys
 from pathlib import Path
 
-from prunesim.config import allowed, dotted, load_schema, show
+from prunesim.config import allowed, dotted, load_yaml, show
 from prunesim.errors import PrunesimError
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
@@ -69,7 +69,7 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    text = config_markdown(load_schema(arguments.schema))
+    text = config_markdown(load_yaml(arguments.schema))
     if arguments.check is None:
         sys.stdout.write(text)
         return 0
@@ -95,7 +95,7 @@ def config_markdown(schema):
     Parameters
     ----------
     schema : dict
-        From `prunesim.config.load_schema`.
+        From `prunesim.config.load_yaml`.
     """
     parts = [INTRODUCTION, _recompute_table()]
     plain = [name for name, child in schema["properties"].items() if child["type"] != "object"]

@@ -15,4 +15,4 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    dump_activations(arguments.settings, arguments.dataset, arguments.weights, arguments.output)
+    return dump_activations(arguments.settings, arguments.dataset, arguments.weights, arguments.output)

@@ -15,6 +15,6 @@ def add_arguments(parser):
 
 def run(arguments):
     settings = arguments.settings
-    save_rewind_point(
+    return save_rewind_point(
         settings, arguments.dataset, arguments.replicate, settings["rewind"], arguments.initial, arguments.output
     )

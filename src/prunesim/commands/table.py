@@ -9,9 +9,7 @@ from prunesim.tables import TABLES
 def add_arguments(parser):
     parser.add_argument("name", choices=TABLES)
     parser.add_argument("--study", required=True, help="results/<study>")
-    parser.add_argument(
-        "--plan", required=True, type=json.loads, help="JSON: replicates, rounds, methods, layers, families"
-    )
+    parser.add_argument("--plan", required=True, type=json.loads, help="JSON: what the study consists of")
     parser.add_argument("--output", required=True, help="the .csv file to write")
 
 

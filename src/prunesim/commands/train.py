@@ -22,11 +22,10 @@ def run(arguments):
     common = (arguments.settings, arguments.dataset, arguments.replicate)
     files = (arguments.output, arguments.checkpoint)
     if arguments.round == 0:
-        train_dense(*common, *files, log=_print)
-    elif arguments.start is None or arguments.mask is None:
+        return train_dense(*common, *files, log=_print)
+    if arguments.start is None or arguments.mask is None:
         raise PrunesimError(f"round {arguments.round} needs --start and --mask; only round 0 is trained without.")
-    else:
-        train_round(*common, arguments.method, arguments.round, arguments.start, arguments.mask, *files, log=_print)
+    return train_round(*common, arguments.method, arguments.round, arguments.start, arguments.mask, *files, log=_print)
 
 
 def _print(line):

@@ -4,10 +4,13 @@ They hold tensors and numbers only. The seeds of an epoch are derived from its n
 last finished epoch stands for the states of all generators, and of the schedule.
 """
 
+from pathlib import Path
+
 import torch
 
 from prunesim.arrays import load_tensors, save_tensors
 from prunesim.errors import PrunesimError
+from prunesim.files import remove_leftovers
 from prunesim.networks.state import load_arrays, network_arrays
 
 
@@ -58,3 +61,9 @@ def load_checkpoint(path, network, state, *, fingerprint):
         for index, value in enumerate(values):
             value.copy_(torch.from_numpy(tensors[f"optimizer/{key}/{index}"]))
     return metadata["epoch"], metadata["history"]
+
+
+def discard_checkpoint(path):
+    """Remove a checkpoint that is no longer needed, and what a killed job left of it."""
+    Path(path).unlink(missing_ok=True)
+    remove_leftovers(path)

@@ -19,9 +19,9 @@ from prunesim.masks import apply_mask, check_mask, layer_of
 from prunesim.networks.build import build_network, trace, weight_kinds
 from prunesim.networks.spec import own_file
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.provenance import provenance
 from prunesim.rewinding import first_step, round_training
 from prunesim.seeds import derive_seed
+from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import choose_device, make_exact
 from prunesim.training.loop import diverged, evaluate, train
@@ -44,13 +44,19 @@ def train_dense(settings, dataset, replicate, output, checkpoint, log=print):
     checkpoint : path-like
         Where to keep the state of the last finished epoch; removed at the end.
     log : callable
+
+    Returns
+    -------
+    dict
+        ``device``, for the record of the job.
     """
     session = _Session(settings, dataset, replicate, 0, log)
     initial = network_arrays(session.network)
     save_tensors(Path(output) / "initial.safetensors", initial, session.metadata)
     history = session.train(settings["training"], checkpoint=checkpoint)
     session.write(output, history, method="dense", mask={}, inputs=[Path(output) / "initial.safetensors"])
-    Path(checkpoint).unlink(missing_ok=True)
+    discard_checkpoint(checkpoint)
+    return session.about
 
 
 def train_round(settings, dataset, replicate, method, round_, start, mask, output, checkpoint, log=print):
@@ -77,7 +83,8 @@ def train_round(settings, dataset, replicate, method, round_, start, mask, outpu
     step = first_step(settings["method"]["rewind"], session.steps_per_epoch)
     history = session.train(training, masks, first_step=step, checkpoint=checkpoint, inputs=[start, mask])
     session.write(output, history, method=method, mask=masks, first_step=step, inputs=[mask])
-    Path(checkpoint).unlink(missing_ok=True)
+    discard_checkpoint(checkpoint)
+    return session.about
 
 
 def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log=print):
@@ -94,6 +101,7 @@ def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log
         raise PrunesimError(f"rewind {json.dumps(rewind)} is not before the end of the training, step {total}.")
     session.train(settings["training"], last_step=step)
     save_tensors(output, network_arrays(session.network), session.metadata)
+    return session.about
 
 
 class _Session:
@@ -104,6 +112,7 @@ class _Session:
         self.settings, self.dataset, self.replicate, self.round, self.log = settings, dataset, replicate, round_, log
         self.device = choose_device(training["device"])
         make_exact(training["threads"], training["deterministic"])
+        self.about = {"device": str(self.device)}
         self.description = load_description(dataset)
         images, labels = load_images(dataset, "train")
         chosen, held_out = validation_split(labels, training["validation"], settings["seed"])
@@ -208,7 +217,6 @@ class _Session:
             "settings": self.settings,
             "dataset": self.description["sha256"],
             "device": str(self.device),
-            "provenance": provenance(),
         }
         write_json(output / "metrics.json", metrics)
 

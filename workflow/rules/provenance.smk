@@ -1,0 +1,27 @@
+rule provenance_table:
+    """Who made each artifact of the study. Tables and figures that are not what their jobs made are refused."""
+    input:
+        # Not the record of the data set: a figure can be drawn again when the images are long gone.
+        records=study_records(),
+        made=expand("<study>/provenance/{job}.json", job=DRAWN),
+        tables=expand("<study>/tables/{table}.csv", table=TABLES),
+        figures=rules.figures.input,
+        code=code("table"),
+    output:
+        report(
+            "<study>/tables/provenance.csv",
+            caption="../report/provenance.rst",
+            category="Tables",
+            labels={"table": "provenance"},
+        ),
+    log:
+        "<study>/logs/tables/provenance.log",
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        software=software("analysis"),
+        plan=plan("replicates", "rounds", "methods", "families", "layers", "dataset", "tables", "figures"),
+        study=subpath(output[0], ancestor=2),
+    shell:
+        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table provenance --study {params.study:q}'
+        " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
