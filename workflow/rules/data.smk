@@ -25,4 +25,4 @@ rule fetch:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim fetch --settings {params.settings:q}'
         " --output {params.folder:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"

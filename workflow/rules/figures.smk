@@ -27,7 +27,7 @@ for figure, about in FIGURES.items():
         shell:
             'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim figure {params.figure} --tables {params.tables:q}'
             " --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q}"
-            " --record {output:q} > {log:q} 2>&1"
+            " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule figures:

@@ -25,7 +25,7 @@ rule train_dense:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule rewind_point:
@@ -58,7 +58,7 @@ rule rewind_point:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim rewind --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --initial {input.initial:q} --output {output.weights:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule prune:
@@ -86,7 +86,7 @@ rule prune:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim prune --settings {params.settings:q} --weights {input.weights:q}'
         " {params.mask:q} --replicate {wildcards.rep} --round {wildcards.kk} --output {output.mask:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule retrain:
@@ -124,7 +124,7 @@ rule retrain:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
         " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk} --start {input.start:q}"
         " --mask {input.mask:q} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule dump:
@@ -161,4 +161,4 @@ rule dump:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim dump --settings {params.settings:q} --dataset {params.dataset:q}'
         " --weights {input.weights:q} --output {params.folder:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"

@@ -24,4 +24,4 @@ rule provenance_table:
         study=subpath(output[0], ancestor=2),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table provenance --study {params.study:q}'
-        " --plan {params.plan:q} --output {output:q} > {log:q} 2>&1"
+        " --plan {params.plan:q} --output {output:q} 3>&2 > {log:q} 2>&1"

@@ -20,7 +20,7 @@ rule compare_rounds:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity rounds --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
         " --round {wildcards.kk} --layer {wildcards.layer:q} --output {output.table:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule compare_layers:
@@ -46,7 +46,7 @@ rule compare_layers:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity layers --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
         " --round {wildcards.kk} --layer {params.layers:q} --output {output.table:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule compare_replicates:
@@ -70,7 +70,7 @@ rule compare_replicates:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity replicates --settings {params.settings:q}'
         " --activations {params.activations:q} --replicate {wildcards.rep} {params.identity}"
         " --layer {wildcards.layer:q} --output {output.table:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule networks_table:
@@ -99,7 +99,7 @@ rule networks_table:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table {wildcards.table} --study {params.study:q}'
         " --plan {params.plan:q} --output {output.table:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule similarity_table:
@@ -127,7 +127,7 @@ rule similarity_table:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table similarity --study {params.study:q}'
         " --plan {params.plan:q} --output {output.table:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule claims_table:
@@ -158,7 +158,7 @@ rule claims_table:
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim claims --tables {params.folder:q}'
         " --settings {params.settings:q} --output {output.table:q}"
-        " --record {output:q} > {log:q} 2>&1"
+        " --record {output:q} 3>&2 > {log:q} 2>&1"
 
 
 rule tables:

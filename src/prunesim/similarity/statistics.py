@@ -191,7 +191,11 @@ class Pair:
     @cached_property
     def canonical(self):
         """Left vectors (stack, p, m), correlations (stack, m), right vectors (stack, m, q); m = min(p, q)."""
-        left, values, right = np.linalg.svd(self.whitened, full_matrices=False)
+        if not self.derivatives:
+            left, values, right = np.linalg.svd(self.whitened, full_matrices=False)
+        else:
+            parts = np.linalg.svd(self.whitened[:1], full_matrices=False), _rough_svd(self.whitened[1:])
+            left, values, right = (np.concatenate(pair) for pair in zip(*parts, strict=True))
         return left, np.clip(values, 0, 1), right
 
     @cached_property
@@ -211,8 +215,7 @@ class Pair:
         if not self.derivatives:
             return None, np.linalg.svd(matrices, compute_uv=False), None
         left, values, right = np.linalg.svd(matrices[:1], full_matrices=False)
-        rest = np.linalg.svd(matrices[1:], compute_uv=False)
-        return left[0], np.concatenate([values, rest]), right[0]
+        return left[0], np.concatenate([values, _rough_singular_values(matrices[1:])]), right[0]
 
     @cached_property
     def smaller_rank(self):
@@ -225,6 +228,28 @@ def raw(gram, first_shift, second_shift):
     norms = gram.shape[1] - len(first_shift) == 2
     left, right = shift_map(first_shift, norms), shift_map(second_shift, norms)
     return (left.T @ gram @ right)[:, : len(first_shift), : len(second_shift)]
+
+
+# Of the halves of a sample only the bias is read, which needs few digits. Eigenvalues of the square lose half of the
+# digits of the smallest singular values, and cost half as much.
+
+
+def _rough_singular_values(matrices):
+    return np.sqrt(np.clip(np.linalg.eigvalsh(_smaller_square(matrices))[:, ::-1], 0, None))
+
+
+def _rough_svd(matrices):
+    """Return singular values and vectors of a stack; vectors of singular values that are 0 are 0 on one side."""
+    values, vectors = (array[..., ::-1] for array in np.linalg.eigh(_smaller_square(matrices)))
+    values = np.sqrt(np.clip(values, 0, None))
+    if matrices.shape[1] <= matrices.shape[2]:
+        return vectors, values, _inverse(values)[:, :, None] * (vectors.transpose(0, 2, 1) @ matrices)
+    return matrices @ vectors * _inverse(values)[:, None, :], values, vectors.transpose(0, 2, 1)
+
+
+def _smaller_square(matrices):
+    other = matrices.transpose(0, 2, 1)
+    return matrices @ other if matrices.shape[1] <= matrices.shape[2] else other @ matrices
 
 
 def _inverse(values):
