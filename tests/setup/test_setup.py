@@ -65,14 +65,28 @@ def test_nothing_is_installed_again_when_nothing_changed(make, tmp_path):
 
 
 def test_conda_environments_have_the_pins_of_the_requirements():
-    pins = {package(line): line for line in requirements("requirements.txt")}
-    names = sorted(path.name for path in (REPOSITORY / "envs").glob("*.yaml"))
-    assert names == ["analysis.yaml", "figures.yaml", "torch.yaml"]
-    for name in names:
-        *_, pip = yaml.safe_load((REPOSITORY / "envs" / name).read_text())["dependencies"]
-        for requirement in pip["pip"]:
-            assert requirement == pins[package(requirement)], name
-        assert ("torch" in map(package, pip["pip"])) == (name == "torch.yaml")
+    pins = {package(line): line for name in ("requirements.txt", "constraints.txt") for line in requirements(name)}
+    environments = {
+        path.stem: yaml.safe_load(path.read_text()) for path in sorted((REPOSITORY / "envs").glob("*.yaml"))
+    }
+    assert list(environments) == ["analysis", "figures", "torch"]
+    pythons = set()
+    for name, environment in environments.items():
+        assert environment.keys() == {"channels", "dependencies"}
+        assert environment["channels"] == ["conda-forge", "nodefaults"]
+        python, pip, section = environment["dependencies"]
+        assert re.fullmatch(r"python=3\.\d+\.\d+", python), name
+        assert re.fullmatch(r"pip=\d+(\.\d+)+", pip), name
+        pythons.add((python, pip))
+        assert section.keys() == {"pip"}
+        for line in section["pip"]:
+            requirement = line.partition(";")[0]
+            assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.+]*", requirement), line
+            assert requirement == pins.get(package(requirement), requirement), name
+        names = [package(line) for line in section["pip"]]
+        assert len(set(names)) == len(names), name
+        assert ("torch" in names) == (name == "torch")
+    assert len(pythons) == 1
 
 
 def test_every_requirement_is_pinned_once():
