@@ -7,6 +7,7 @@ It belongs to an installation made by `conda_installation.py`: channels are fold
 import argparse
 import asyncio
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -150,4 +151,8 @@ def clean(_):
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    outcome = main(sys.argv[1:])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Without Python's own ending, in which rattler's threads now and then crash (PyO3/pyo3-async-runtimes, issue 40).
+    os._exit(outcome)

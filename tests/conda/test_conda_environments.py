@@ -93,8 +93,8 @@ def test_an_environment_holds_what_its_rules_import_and_no_more(conda, conda_stu
     alone = {"channels": ["conda-forge"], "dependencies": ["python", "pip", {"pip": sorted(directly)}]}
     assert held.keys() == distributions(create(conda, tmp_path / "alone", yaml.safe_dump(alone))).keys()
     assert pinned.keys() <= held.keys()
-    # What has no pin here has one in what asks for it.
-    needs = [Requirement(line) for item in held.values() for line in item.requires or []]
+    # What has no pin here has one in PyTorch.
+    needs = [Requirement(line) for name in ("torch", "cuda-toolkit") if name in held for line in held[name].requires]
     exact = {canonicalize_name(need.name) for need in needs if str(need.specifier).startswith("==")}
     assert held.keys() - pinned.keys() - exact == set()
 
@@ -111,31 +111,25 @@ def test_an_environment_without_pytorch_cannot_import_it(conda_study):
 
 
 UNKNOWN = {
-    "of pip": ("numpy==2.4.6", "numpy==0.0.1", "No matching distribution found for numpy==0.0.1", "Pip failed"),
-    "of conda": (
-        "python=3.11.13",
-        "python=3.11.999",
-        "No candidates were found for python 3.11.999",
-        "LibMambaUnsatisfiableError",
-    ),
+    "of pip": ("numpy==", "0.0.1", "No matching distribution found for numpy==0.0.1", "Pip failed"),
+    "of conda": ("python=", "3.999", "No candidates were found for python 3.999", "LibMambaUnsatisfiableError"),
 }
 
 
-@pytest.mark.parametrize(("pin", "unknown", "sentence", "conda_says"), UNKNOWN.values(), ids=UNKNOWN)
-def test_a_pin_that_does_not_exist_is_named_and_nothing_runs(new_clone, conda, pin, unknown, sentence, conda_says):
+@pytest.mark.parametrize(("pin", "version", "sentence", "conda_says"), UNKNOWN.values(), ids=UNKNOWN)
+def test_a_pin_that_does_not_exist_is_named_and_nothing_runs(new_clone, conda, pin, version, sentence, conda_says):
     file = new_clone / "envs" / "analysis.yaml"
-    right = file.read_text()
-    file.write_text(right.replace(pin, unknown))
+    file.write_text(re.sub(f"- {pin}.*", f"- {pin}{version}", file.read_text()))
     status, printed = snakemake(new_clone, "--use-conda", "--cores", "2", conda=conda)
     assert status == 1
     assert "Could not create conda environment" in printed
     assert sentence in printed
     assert conda_says in printed
     assert not (new_clone / "results").exists()
-    # The failed environment is gone, and the right one is made.
-    file.write_text(right)
-    create_environments(new_clone, conda)
-    assert prefixes(new_clone).keys() == set(ENVIRONMENTS)
+    # What was begun is gone.
+    left = [path for path in (new_clone / ".snakemake" / "conda").iterdir() if path.is_dir()]
+    assert all(path.with_suffix(".env_setup_done").exists() for path in left)
+    assert len(left) < len(ENVIRONMENTS)
 
 
 def test_a_half_made_environment_is_made_again(new_clone, conda):

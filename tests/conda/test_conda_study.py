@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import sysconfig
 from pathlib import Path
 
@@ -82,11 +83,10 @@ def test_in_another_place_nothing_runs_again(conda_clone, conda):
     assert_nothing_is_due(conda_clone, "--use-conda", "--dry-run", conda=conda)
 
 
-def test_another_pin_runs_the_jobs_of_its_environment(conda_clone, conda):
+def test_another_pin_runs_the_jobs_of_its_environment(conda_clone):
     file = conda_clone / "envs" / "figures.yaml"
-    file.write_text(file.read_text().replace("seaborn==0.13.2", "seaborn==0.13.1"))
-    for arguments in ((), ("--use-conda",)):
-        status, printed = snakemake(conda_clone, "--dry-run", *arguments, conda=conda)
-        assert status == 0, printed
-        assert job_stats(printed).keys() >= WITH_PANDAS
-        assert not job_stats(printed).keys() & (WITH_TORCH | {"prune"})
+    file.write_text(re.sub("- seaborn==.*", "- seaborn==0.0.1", file.read_text()))
+    status, printed = snakemake(conda_clone, "--dry-run")
+    assert status == 0, printed
+    assert job_stats(printed).keys() >= WITH_PANDAS
+    assert not job_stats(printed).keys() & (WITH_TORCH | {"prune"})
