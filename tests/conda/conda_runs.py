@@ -1,8 +1,10 @@
 """Snakemake with the conda of these tests, and what its jobs noted about themselves."""
 
 import base64
+import itertools
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -74,6 +76,6 @@ def jobs(clone):
 
 
 def program_arguments(command):
-    """Return what a rule's shell command gives to Python."""
-    words = shlex.split(command)
-    return words[words.index("python") + 1 : words.index(">")]
+    """Return what a rule's shell command gives to Python: all between that and where output goes."""
+    _, _, words = command.partition(" python ")
+    return list(itertools.takewhile(lambda word: not re.fullmatch(r"\d?>(&\d)?", word), shlex.split(words)))
