@@ -82,7 +82,7 @@ def test_conda_environments_have_the_pins_of_the_requirements():
         for line in section["pip"]:
             requirement = line.partition(";")[0]
             assert re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.+]*", requirement), line
-            assert requirement == pins.get(package(requirement), requirement), name
+            assert requirement == pins[package(requirement)], name
         names = [package(line) for line in section["pip"]]
         assert len(set(names)) == len(names), name
         assert ("torch" in names) == (name == "torch")
