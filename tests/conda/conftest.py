@@ -1,6 +1,7 @@
 import importlib.util
 import os
 import re
+import sysconfig
 
 import pytest
 from conda_runs import description, snakemake
@@ -23,8 +24,9 @@ def conda(made_once):
 
 @pytest.fixture(scope="session")
 def conda_study(conda, made_once):
-    """Return a clone in which the tiny study has run with conda, for a user with a PYTHONPATH; no test may change it.
+    """Return a clone in which the tiny study has run with conda; no test may change it.
 
+    The user had a PYTHONPATH, and had installed another numpy with `pip install --user`.
     `PYTHONPATH/seen.log` there has the calls of Python that the PYTHONPATH reached.
     """
 
@@ -37,7 +39,12 @@ def conda_study(conda, made_once):
             "with open(os.path.join(os.path.dirname(__file__), 'seen.log'), 'a') as log:\n"
             "    print(sys.orig_argv, file=log)\n"
         )
-        status, printed = snakemake(clone, "--use-conda", "--cores", "2", conda=conda, PYTHONPATH=str(user))
+        home = clone / "home"
+        packages = home / "lib" / f"python{sysconfig.get_python_version()}" / "site-packages"
+        packages.mkdir(parents=True)
+        (packages / "numpy.py").write_text("raise ImportError('the numpy of the user')")
+        variables = {"PYTHONPATH": str(user), "PYTHONUSERBASE": str(home)}
+        status, printed = snakemake(clone, "--use-conda", "--cores", "2", conda=conda, **variables)
         assert status == 0, printed
 
     return made_once("a clone with blanks", make)

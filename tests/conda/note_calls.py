@@ -3,7 +3,12 @@
 import atexit
 import json
 import os
+import site
 import sys
+
+# As conda's Python does, and a virtual environment does not.
+if not sys.flags.no_user_site:
+    sys.path.insert(0, site.getusersitepackages())
 
 
 def note():

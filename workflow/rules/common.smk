@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.settings.types import DeploymentMethod
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
@@ -28,6 +29,9 @@ configfile: ROOT / "config.yaml"
 os.environ.update(
     PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]), PRUNESIM_SRC=str(ROOT / "src")
 )
+# Python in a conda environment would rather import what `pip install --user` left in the home directory.
+if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
+    os.environ.update(PYTHONNOUSERSITE="1")
 
 try:
     schema = load_yaml(ROOT / "workflow" / "schemas" / "config.schema.yaml")
