@@ -20,6 +20,7 @@ results: .venv/installed
 	@echo "== Running the study $(STUDY) of $(CONFIG) on $(CORES) cores"
 	@$(SNAKEMAKE) --quiet rules reason host
 	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
+	@$(BIN)/prunesim verify results/$(STUDY)
 	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Report: results/$(STUDY)/report.html"
 
 test: lint

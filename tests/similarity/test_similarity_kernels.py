@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from prunesim.similarity import compare_pairs
 from prunesim.similarity.kernels import (
     cka_rbf,
-    mutual_knn,
     nearest,
     prepare_neighbours,
     prepare_rbf,
@@ -56,7 +56,7 @@ def test_more_samples_than_the_maximum_use_a_seeded_subset():
 
 def test_equal_distances_are_ordered_by_row():
     x = np.repeat(np.array([[0.0], [1.0]]), 8, axis=0)
-    found = prepare_neighbours(x, None, neighbours=3)[0]
+    found = prepare_neighbours(x, None, neighbours=3)
     assert found[0].tolist() == [1, 2, 3]
     assert found[2].tolist() == [0, 1, 3]
     assert found[12].tolist() == [8, 9, 10]
@@ -66,34 +66,39 @@ def test_equal_distances_are_ordered_by_row():
 
 
 @pytest.mark.parametrize("sizes", [[20] * 6, [5, 40, 30, 25, 10, 10]])
-@pytest.mark.parametrize(("prepare", "measure"), [(prepare_rbf, cka_rbf), (prepare_neighbours, mutual_knn)])
-def test_left_out_blocks_are_as_if_they_had_never_been(prepare, measure, sizes):
+def test_left_out_blocks_are_as_if_they_had_never_been(sizes):
     x, y = related(n=120)
     blocks = np.random.default_rng(0).permutation(np.repeat(np.arange(6), sizes))
-    values = measure(prepare(x, blocks), prepare(y, blocks), blocks)
+    values = cka_rbf(prepare_rbf(x, blocks), prepare_rbf(y, blocks), blocks)
     assert len(values) == 7
-    assert values[0] == pytest.approx(measure(prepare(x, None), prepare(y, None), None)[0], abs=1e-12)
+    assert values[0] == pytest.approx(cka_rbf(prepare_rbf(x, None), prepare_rbf(y, None), None)[0], abs=1e-12)
+    kernels = [np.exp(-routes.distances(z) / (2 * np.median(routes.distances(z)))) for z in (x, y)]
     for block in range(6):
         kept = blocks != block
-        if measure is mutual_knn:
-            expected = routes.mutual_knn(x[kept], y[kept])
-        else:
-            kernels = [np.exp(-routes.distances(z) / (2 * np.median(routes.distances(z)))) for z in (x, y)]
-            n = kept.sum()
-            h = np.eye(n) - np.ones((n, n)) / n
-            k, l = (h @ kernel[np.ix_(kept, kept)] @ h for kernel in kernels)  # noqa: E741
-            expected = (k * l).sum() / np.sqrt((k * k).sum() * (l * l).sum())
+        n = kept.sum()
+        h = np.eye(n) - np.ones((n, n)) / n
+        k, l = (h @ kernel[np.ix_(kept, kept)] @ h for kernel in kernels)  # noqa: E741
+        expected = (k * l).sum() / np.sqrt((k * k).sum() * (l * l).sum())
         assert values[block + 1] == pytest.approx(expected, abs=1e-10)
 
 
-def test_neighbours_all_in_one_block_are_replaced_by_farther_ones():
+def test_neighbours_vary_as_their_interval_says():
+    """The width that a sample gives for its value, against how much the values of 200 samples differ."""
     rng = np.random.default_rng(0)
-    # Images are tight clusters: without its block a sample's neighbours are all of other images.
-    x = np.repeat(rng.standard_normal((6, 3)) * 100, 100, axis=0) + rng.standard_normal((600, 3))
-    blocks = np.repeat(np.arange(6), 100)
-    stack = prepare_neighbours(x, blocks, neighbours=5)
-    assert (stack[1][:100] == -1).all()
-    assert (stack[1][100:] >= 100).all()
+    values, widths = [], []
+    for _ in range(200):
+        x = rng.standard_normal((300, 4))
+        y = x + 0.5 * rng.standard_normal((300, 4))
+        found = row(x, y, "mutual_knn", blocks=20)
+        values.append(found["value"])
+        widths.append(found["ci_high"] - found["ci_low"])
+    assert np.mean(widths) / (2 * stats.t.ppf(0.975, 19)) == pytest.approx(np.std(values), rel=0.15)
+
+
+def test_neighbours_of_a_layer_with_itself_do_not_vary():
+    x, _ = related(n=200)
+    found = row(x, x, "mutual_knn", blocks=20)
+    assert (found["value"], found["ci_low"], found["ci_high"]) == (1, 1, 1)
 
 
 def test_bandwidth_and_neighbours_are_settings():

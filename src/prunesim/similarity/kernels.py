@@ -87,32 +87,12 @@ def _hsic(k, l, blocks):  # noqa: E741
 
 
 def prepare_neighbours(sample, blocks, neighbours=10):
-    """Return the nearest neighbours of each sample, a list (n, neighbours) for each entry of the stack.
-
-    Rows of samples that an entry leaves out hold -1. Equal distances are ordered by row.
-    """
-    n = len(sample)
-    if n <= neighbours:
-        raise PrunesimError(f"{n} samples do not have {neighbours} neighbours")
+    """Return the nearest neighbours of each sample, (n, neighbours). Equal distances are ordered by row."""
+    if len(sample) <= neighbours:
+        raise PrunesimError(f"{len(sample)} samples do not have {neighbours} neighbours")
     distances = squared_distances(sample)
     np.fill_diagonal(distances, np.inf)
-    if blocks is None:
-        return nearest(distances, neighbours)[None]
-    listed = nearest(distances, min(n - 1, 4 * neighbours + 20))
-    stack = [listed[:, :neighbours]]
-    for block in range(blocks.max() + 1):
-        kept = blocks[listed] != block
-        inside = blocks == block
-        if (kept.sum(axis=1)[~inside] < neighbours).any():
-            listed = nearest(distances, n - 1)
-            kept = blocks[listed] != block
-            if (kept.sum(axis=1)[~inside] < neighbours).any():
-                raise PrunesimError(f"{n - inside.sum()} samples without a block do not have {neighbours} neighbours")
-        first = np.argsort(~kept, axis=1, kind="stable")[:, :neighbours]
-        left = np.take_along_axis(listed, first, axis=1)
-        left[inside] = -1
-        stack.append(left)
-    return np.stack(stack)
+    return nearest(distances, neighbours)
 
 
 def nearest(distances, count):
@@ -131,11 +111,30 @@ def nearest(distances, count):
 def mutual_knn(first, second, blocks, neighbours=10):
     """Mean share of the k nearest neighbours that a sample has in common in both networks (Huh et al. 2024).
 
-    Euclidean distance, the sample itself not counted.
+    Euclidean distance, the sample itself not counted. Without a block means: without its samples, be they at the
+    centre or neighbours, to first order. Lists found anew would take in farther neighbours, whose chance hits are no
+    part of how the value varies.
     """
-    values = []
-    for one, other in zip(first, second, strict=True):
-        kept = one[:, 0] >= 0
-        shared = (one[kept][:, :, None] == other[kept][:, None, :]).sum()
-        values.append(shared / (kept.sum() * neighbours))
-    return np.array(values)
+    shared = (first[:, :, None] == second[:, None, :]).any(axis=2)
+    value = shared.mean()
+    if blocks is None:
+        return np.array([value])
+    count = blocks.max() + 1
+    table = np.zeros((count, count))
+    centre = np.repeat(blocks, neighbours)
+    # What each pair of blocks, of the centres and of the neighbours, adds beyond its part of the mean.
+    np.add.at(table, (centre, blocks[first].ravel()), shared.ravel() - value / 2)
+    np.add.at(table, (centre, blocks[second].ravel()), -value / 2)
+    left = len(first) - np.bincount(blocks, minlength=count)
+    changes = -(table.sum(axis=0) + table.sum(axis=1) - np.diag(table)) / (neighbours * left)
+    return value + np.append(0, _without_pair_noise(changes, table / shared.size))
+
+
+def _without_pair_noise(changes, table):
+    """Return changes that spread as the value does: a jackknife counts the noise of pairs twice (Efron, Stein 1981)."""
+    count = len(table)
+    noise = table - table.mean(axis=0) - table.mean(axis=1)[:, None] + table.mean()
+    twice = (noise**2).sum() * (count / (count - 1)) ** 2
+    spread = (count - 1) / count * ((changes - changes.mean()) ** 2).sum()
+    # Half of it is left at least, as much as there is when nothing but pairs varies.
+    return changes * np.sqrt(1 - min(twice / spread, 0.5)) if spread > 0 else changes

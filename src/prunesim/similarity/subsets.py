@@ -83,4 +83,5 @@ class KernelSubset:
 
     @staticmethod
     def _whole(prepared):
-        return (prepared[0], prepared[1][:1]) if isinstance(prepared, tuple) else prepared[:1]
+        """Return what was prepared for all samples, without the stack of a kernel's own HSIC."""
+        return (prepared[0], prepared[1][:1]) if isinstance(prepared, tuple) else prepared
