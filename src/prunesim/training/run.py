@@ -1,7 +1,5 @@
 """From files to a trained network and back to files."""
 
-import contextlib
-import functools
 import hashlib
 import json
 import math
@@ -23,7 +21,7 @@ from prunesim.rewinding import first_step, round_training
 from prunesim.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.data import normaliser, to_tensor, validation_split
-from prunesim.training.device import choose_device, make_exact
+from prunesim.training.device import autocast, choose_device, make_exact
 from prunesim.training.loop import diverged, evaluate, train
 
 HISTORY = ("epoch", "steps", "learning_rate", "train_loss", "validation_loss", "validation_accuracy")
@@ -110,8 +108,8 @@ class _Session:
     def __init__(self, settings, dataset, replicate, round_, log):
         training = settings["training"]
         self.settings, self.dataset, self.replicate, self.round, self.log = settings, dataset, replicate, round_, log
-        self.device = choose_device(training["device"])
-        make_exact(training["threads"], training["deterministic"])
+        self.device = choose_device(training["device"], training["precision"])
+        make_exact(training["threads"], training["deterministic"], training["precision"])
         self.about = {"device": str(self.device)}
         self.description = load_description(dataset)
         images, labels = load_images(dataset, "train")
@@ -140,9 +138,7 @@ class _Session:
         if training["channels_last"]:
             self.network.to(memory_format=torch.channels_last)
         self.normalise = normaliser(self.description["mean"], self.description["std"], training, self.device)
-        self.autocast = contextlib.nullcontext
-        if training["precision"] == "bfloat16":
-            self.autocast = functools.partial(torch.autocast, self.device.type, dtype=torch.bfloat16)
+        self.autocast = autocast(self.device, training["precision"])
         log(
             f"{len(chosen)} training and {len(held_out)} validation images of {height} x {width} x {channels}, "
             f"{sum(p.numel() for p in self.network.parameters())} parameters, on {self.device}, "
