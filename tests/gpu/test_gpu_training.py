@@ -91,7 +91,6 @@ def test_deterministic_refuses_an_operation_that_is_not(dataset, tmp_path):
     with pytest.raises(PrunesimError, match=r"^network.name: .*own.py:network .*: put_ does not have a deterministic "):
         dense(tmp_path / "refused", dataset, settings(network=own, epochs=1))
     assert not (tmp_path / "refused" / "weights.safetensors").exists()
-    torch.set_deterministic_debug_mode("default")
     assert dense(tmp_path / "free", dataset, settings(network=own, epochs=1, deterministic=False))
 
 

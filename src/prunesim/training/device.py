@@ -76,12 +76,12 @@ def make_exact(threads, deterministic, precision="float32"):
     torch.backends.cuda.matmul.fp32_precision = products
     torch.backends.cudnn.conv.fp32_precision = products
     torch.backends.cudnn.rnn.fp32_precision = products
+    # The same switch as use_deterministic_algorithms, which imports the compiler (1.4 s) to set it there too.
+    torch.set_deterministic_debug_mode("error" if deterministic else "default")
     if deterministic:
         # cuBLAS reads this when it starts; without it torch refuses its matrix products in this mode.
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        # The same switch as use_deterministic_algorithms, which imports the compiler (1.4 s) to set it there too.
-        torch.set_deterministic_debug_mode("error")
-        # Otherwise the fastest algorithm of the moment is taken.
+        # Otherwise the algorithm that is fastest at the moment is taken.
         torch.backends.cudnn.benchmark = False
 
 
