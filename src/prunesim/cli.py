@@ -31,6 +31,7 @@ TOOLS = {
     "compare": "compare two activation files with each other",
     "layers": "list the layers of a network",
     "verify": "check the artifacts of a study",
+    "plan": "forecast the jobs, hours, disk and memory of a study",
     "config-docs": "print the description of the config as Markdown",
 }
 VERBS = JOBS | TOOLS

@@ -1,0 +1,219 @@
+"""The cost model: how much work each job does, and how long that takes.
+
+A job takes the start-up of its verb and a sum of amounts of work, each at its price. Amounts are functions of the config
+and the network; prices were measured by ``benchmarks/scaling.py`` on one thread of the machine named in `MEASURED_ON`, and
+those of a GPU are assumptions (`GPU_TFLOPS`). docs/scaling.md holds forecasts against measured times.
+"""
+
+MEASURED_ON = "one thread of an AMD EPYC, PyTorch 2.14.1, NumPy 2.4.6"
+
+# Seconds until a verb has imported what it needs and read its settings, and does its smallest job.
+START_UP = {
+    "fetch": 1.0,
+    "train": 1.5,
+    "rewind": 1.5,
+    "prune": 0.1,
+    "dump": 1.5,
+    "similarity": 0.12,
+    "table": 0.1,
+    "claims": 0.4,
+    "figure": 1.3,
+    "verify": 0.1,
+}
+# Seconds of Snakemake itself: to start, and for each job it starts, one after the other.
+SNAKEMAKE = {"start": 1.3, "job": 0.02}
+
+# Seconds for one of each.
+PRICES = {
+    "training": {"module_step": 7.2e-5, "mac": 1.08e-11, "element": 6.3e-10},
+    "dumping": {"mac": 2.1e-11, "element": 9.7e-10, "byte": 2.8e-9},
+    "comparing": {"product": 4.9e-11, "cube": 7.7e-10, "block_entry": 1.4e-8, "pair": 4e-4},
+    # Kernels of 2,000 samples, prepared once a network and draw, compared once a pair and draw.
+    "cka_rbf": {"prepared": 0.067, "compared": 0.032},
+    "mutual_knn": {"prepared": 0.05, "compared": 0.007},
+    "fetching": {"file": 1.8e-3, "image": 6.3e-7, "byte": 2.3e-9},
+    "pruning": {"weight": 5.8e-9},
+    "writing": {"byte": 2.1e-9},
+    "checking": {"byte": 5.2e-10},
+    "tabling": {"file": 2e-4},
+}
+# How long the decompositions take that all measures need, and what each measure adds, against cca_mean, svcca and
+# cka_linear together.
+SHARED_WEIGHT = 0.035
+MEASURE_WEIGHTS = {
+    "cca_mean": 0.547,
+    "cca_mean_98": 0.855,
+    "svcca": 0.415,
+    "pwcca": 0.613,
+    "cka_linear": 0.003,
+    "cka_linear_debiased": 0.065,
+    "nbs": 0.188,
+    "procrustes_distance": 0.188,
+    "linear_r2": 0.077,
+    "subspace_match": 1.347,
+}
+KERNEL_MEASURES = ("cka_rbf", "mutual_knn")
+KERNEL_SAMPLES = 2000
+
+# Operations a second (two a multiply-add, three passes an image) that a GPU of the Ampere generation sustains in training:
+# two thirds of what NVIDIA's tuned ResNet-50 reaches, 938 images/s in TF32 and 2,470 in mixed precision on an A100, and for
+# float32, where no tensor cores help, 367 on a V100 (DeepLearningExamples, PyTorch, ResNet50 v1.5). Not measured here.
+GPU_TFLOPS = {"float32": 6.0, "tf32": 15.0, "bfloat16": 40.0}
+# Seconds to launch the kernels of one operation, forward, backward and update. Assumed.
+GPU_MODULE_STEP = 1e-4
+# Speed of a training on several threads, as a power of their number. Assumed.
+THREADS_POWER = 0.8
+
+EVALUATION_BATCH = 500
+DUMP_BATCH = 250
+
+
+def price(kind, work):
+    """Return the seconds that amounts of work take."""
+    return sum(PRICES[kind][name] * amount for name, amount in work.items())
+
+
+def training_work(profile, steps, trained, evaluated):
+    """Return the work of a training.
+
+    Parameters
+    ----------
+    profile : prunesim.forecast.profile.Profile
+    steps : int
+        Of the optimizer.
+    trained, evaluated : int
+        Images that go through the network with a backward pass, which counts twice, and without.
+    """
+    passes = 3 * trained + evaluated
+    return {
+        "module_step": profile.modules * (steps + evaluated / EVALUATION_BATCH / 3),
+        "mac": passes * profile.macs,
+        "element": passes * profile.elements,
+    }
+
+
+def gpu_training_seconds(work, tflops):
+    """Return the seconds of a training on a GPU: arithmetic, or the launching of kernels where that takes longer."""
+    return max(2 * work["mac"] / (tflops * 1e12), work["module_step"] * GPU_MODULE_STEP)
+
+
+def dumping_work(profile, images, written):
+    """Return the work of a dump of some images that writes `written` bytes."""
+    numbers = sum(_size(shape) for shape in profile.layers.values())
+    return {"mac": images * profile.macs, "element": images * numbers, "byte": written}
+
+
+def comparing_work(widths, pairs, samples, blocks, draws, measures):
+    """Return the work of a comparison by measures of co-moments.
+
+    Parameters
+    ----------
+    widths : list of int
+        Neurons of each network.
+    pairs : list of (int, int)
+    samples, blocks, draws : int
+    measures : list of str
+        Kernel measures are left out.
+    """
+    linear = [name for name in measures if name not in KERNEL_MEASURES]
+    if not linear:
+        return {}
+    weight = SHARED_WEIGHT + sum(MEASURE_WEIGHTS[name] for name in linear)
+    crossed = sum(widths[i] * widths[j] for i, j in pairs)
+    squares = sum(width**2 for width in widths)
+    cubes = sum(max(widths[i], widths[j]) ** 3 for i, j in pairs)
+    return {
+        "product": samples * (squares + (1 + draws) * crossed),
+        # The whole sample and its two halves, and each draw.
+        "cube": weight * (3 + draws) * cubes,
+        "block_entry": blocks * len(linear) * crossed,
+        "pair": weight * (3 + draws) * len(pairs),
+    }
+
+
+def kernel_seconds(networks, pairs, samples, draws, measures):
+    """Return the seconds of the kernel measures of a comparison."""
+    share = (min(samples, KERNEL_SAMPLES) / KERNEL_SAMPLES) ** 2
+    # Where one network is in all pairs, a draw permutes its images alone.
+    prepared = networks + draws * (1 if pairs < networks else networks)
+    return share * sum(
+        price(name, {"prepared": prepared, "compared": pairs * (1 + draws)})
+        for name in measures
+        if name in KERNEL_MEASURES
+    )
+
+
+# --- Memory, in bytes ----------------------------------------------------------------------------------------------
+
+# Of a process that has imported NumPy, or PyTorch.
+IMPORTED = {"numpy": 60e6, "torch": 400e6, "cuda": 3e9}
+GPU_CONTEXT = 0.6e9
+# What is needed at the same time as what is kept: gradients of a layer, working space of convolutions. Assumed.
+WORKING_SPACE = 1.5
+COMPARISON_BUFFER = 128 << 20
+MOMENTS_AT_ONCE = 1 << 30
+# Peak of a comparison in sizes of its moments, from docs/performance.md.
+MOMENTS_PEAK = 3.4
+
+
+def training_memory(profile, settings, images, gpu):
+    """Return the peak of a training job, (host, GPU).
+
+    Parameters
+    ----------
+    profile : prunesim.forecast.profile.Profile
+    settings : dict
+        The ``training`` section.
+    images : prunesim.forecast.images.Images
+    gpu : bool
+        Whether it trains on a GPU.
+    """
+    held_out = round(settings["validation"] * images.train)
+    trained = (images.train - held_out) * images.bytes_each
+    stored = (images.train + images.test) * images.bytes_each
+    number = 2 if settings["precision"] == "bfloat16" else 4
+    optimizer = 1 if settings["optimizer"] == "sgd" else 2
+    # Weights, gradients, mask and the state of the optimizer, and the outputs that wait for the backward pass.
+    weights = 4 * profile.parameters * (3 + optimizer)
+    batch = settings["batch_size"] * (number * profile.kept + 8 * images.bytes_each)
+    evaluation = EVALUATION_BATCH * (4 * 2 * _largest(profile) + 8 * images.bytes_each)
+    computing = weights + WORKING_SPACE * max(batch, evaluation)
+    # The chosen images are copied, and copied again with the channels in front.
+    loading = 2 * trained
+    if gpu:
+        return IMPORTED["cuda"] + loading, GPU_CONTEXT + stored + computing
+    return IMPORTED["torch"] + max(loading, stored + computing), 0
+
+
+def dumping_memory(profile, images, bytes_each, gpu):
+    """Return the peak of a dump of some images, (host, GPU)."""
+    batch = min(DUMP_BATCH, images)
+    outputs = 4 * batch * sum(_size(shape) for shape in profile.layers.values())
+    largest = 4 * batch * _largest(profile)
+    # One draw of positions at a time: a key and an index for each.
+    drawing = 16 * images * max(_size(shape[1:]) for shape in profile.layers.values())
+    stored = images * bytes_each
+    device = outputs + 2 * largest + 4 * profile.parameters
+    if gpu:
+        return IMPORTED["cuda"] + stored + max(drawing, 3 * largest), GPU_CONTEXT + stored + device
+    return IMPORTED["torch"] + stored + max(drawing, device + 2 * largest), 0
+
+
+def comparing_memory(widths, pairs, blocks):
+    """Return the peak of a comparison. Pairs whose moments do not fit at once are compared in several passes."""
+    products = {(min(pair), max(pair)) for pair in pairs} | {(i, i) for pair in pairs for i in pair}
+    moments = 8 * blocks * sum((widths[i] + 2) * (widths[j] + 2) for i, j in products)
+    if len(pairs) > 1 and moments > MOMENTS_AT_ONCE:
+        return max(comparing_memory(widths, half, blocks) for half in (pairs[: len(pairs) // 2], pairs[-1:]))
+    return IMPORTED["numpy"] + COMPARISON_BUFFER + MOMENTS_PEAK * moments
+
+
+def _size(shape):
+    size = 1
+    for side in shape:
+        size *= side
+    return size
+
+
+def _largest(profile):
+    return max(_size(shape) for shape in profile.layers.values())

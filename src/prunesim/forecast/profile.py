@@ -1,0 +1,93 @@
+"""What a network costs an image, from its list of layers: no weights and no PyTorch needed for built-in networks."""
+
+from math import prod
+from typing import NamedTuple
+
+from prunesim.networks.spec import NETWORKS, activation_layers, layer_shapes, own_file
+
+
+class Profile(NamedTuple):
+    """The size of a network.
+
+    Attributes
+    ----------
+    layers : dict of str to tuple of int
+        Shape of each output that is dumped, ``(channels, height, width)`` or ``(units,)``, by layer.
+    weights : dict of str to (str, int)
+        Kind (``conv`` or ``linear``) and number of weights of each layer that can be pruned.
+    parameters : int
+        Numbers that are trained.
+    state : int
+        Numbers that are saved: parameters, and the statistics of batch normalisation.
+    macs : int
+        Multiply-adds of convolutional and linear layers for one image.
+    modules : int
+        Operations of a forward pass.
+    elements : int
+        Numbers that all operations put out for one image.
+    kept : int
+        Those of them that wait for the backward pass.
+    """
+
+    layers: dict
+    weights: dict
+    parameters: int
+    state: int
+    macs: int
+    modules: int
+    elements: int
+    kept: int
+
+
+def network_profile(settings, shape, classes):
+    """Return the profile of the ``network`` section of a config.
+
+    Parameters
+    ----------
+    settings : dict
+    shape : tuple of int
+        Channels, height and width of an image.
+    classes : int
+
+    Returns
+    -------
+    Profile
+
+    Raises
+    ------
+    PrunesimError
+        If the network cannot take such images.
+    """
+    if own_file(settings["name"]):
+        from prunesim.forecast.traced import traced_profile
+
+        return traced_profile(settings, shape, classes)
+    return built_in_profile(settings, shape, classes)
+
+
+def built_in_profile(settings, shape, classes):
+    """Return the profile of a built-in network; see `network_profile`."""
+    layers = NETWORKS[settings["name"]](settings["width"], classes)
+    dumped = {name for name, _ in activation_layers({**settings, "layers": None})}
+    weights, outputs = {}, {}
+    parameters = statistics = macs = elements = kept = 0
+    current = tuple(shape)
+    for layer, output in zip(layers, layer_shapes(layers, shape), strict=True):
+        size = prod(output)
+        if layer.kind in ("conv", "linear"):
+            count = current[0] * layer.width * (layer.kernel**2 if layer.kind == "conv" else 1)
+            weights[layer.name] = (layer.kind, count)
+            parameters += count + layer.width
+            macs += count * prod(output[1:])
+        elif layer.kind == "batch_norm":
+            parameters += 2 * current[0]
+            statistics += 2 * current[0] + 1
+        if layer.kind != "flatten":
+            elements += size
+            # ReLU overwrites its input.
+            kept += 0 if layer.kind == "relu" else size
+        if layer.name in dumped:
+            outputs[layer.name] = output[:1] if layer.kind in ("linear", "global_pool") else output
+        current = output
+    modules = sum(layer.kind != "flatten" for layer in layers)
+    return Profile(outputs, weights, parameters, parameters + statistics, macs, modules, elements, kept)

@@ -1,0 +1,357 @@
+"""The config of a study as the workflow reads it, and its jobs with what each takes."""
+
+from math import ceil, prod
+from pathlib import Path
+from typing import NamedTuple
+
+from prunesim import paths
+from prunesim.config import check_config, check_exclude, check_layers, load_schema
+from prunesim.errors import PrunesimError
+from prunesim.figures.catalogue import FIGURES
+from prunesim.forecast import costs
+from prunesim.forecast.images import published_bytes
+from prunesim.networks.spec import activation_layers, compared_layers, weight_layers
+from prunesim.pruning import select_tensors
+from prunesim.rewinding import first_step, rewind_file, round_training
+
+SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
+# Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
+ROW_BYTES, NOTES_BYTES = 260, 8000
+TABLES = ("networks_table", "networks_table", "similarity_table", "claims_table")
+
+
+class Machine(NamedTuple):
+    """What the jobs run on.
+
+    Attributes
+    ----------
+    nodes : int
+    cores, gpus : int
+        Of a node.
+    memory, gpu_memory : float or None
+        Bytes of a node and of a GPU; None is unknown.
+    tflops : float or None
+        Of a GPU in training; None takes `costs.GPU_TFLOPS`.
+    overhead : float
+        Seconds that a job takes beside itself: a queue, a container, an environment.
+    """
+
+    nodes: int = 1
+    cores: int = 1
+    gpus: int = 0
+    memory: float | None = None
+    gpu_memory: float | None = None
+    tflops: float | None = None
+    overhead: float = 0.0
+
+
+class Job(NamedTuple):
+    """A job of the pipeline.
+
+    Attributes
+    ----------
+    rule, name : str
+        The rule, and the job's own name within the study.
+    needs : list of str
+        Names of the jobs that must end before it starts.
+    seconds : float
+    cores, gpus : int
+    memory, gpu_memory : float
+        Peak in bytes.
+    writes : dict of str to float
+        Bytes that stay on disk, by kind.
+    """
+
+    rule: str
+    name: str
+    needs: list
+    seconds: float
+    cores: int = 1
+    gpus: int = 0
+    memory: float = costs.IMPORTED["numpy"]
+    gpu_memory: float = 0
+    writes: dict = {}  # noqa: RUF012
+
+
+def read_config(root, files, assignments):
+    """Return the config of a study, checked and with all defaults, as Snakemake would give it to the workflow.
+
+    Parameters
+    ----------
+    root : path-like
+        The folder that holds ``config.yaml`` and ``workflow``.
+    files : list of path-like
+        Overlays, the last wins.
+    assignments : list of str
+        ``key=value``, which win over all files.
+
+    Raises
+    ------
+    PrunesimError
+        If a file cannot be read, or for everything that is wrong in the config.
+    """
+    config = {}
+    for file in [Path(root) / "config.yaml", *files]:
+        overlay = load_schema(file) or {}
+        if not isinstance(overlay, dict):
+            raise PrunesimError(f"{file} is no configuration; it must be a mapping from keys to values.")
+        config = _merged(config, overlay)
+    given = dict(_assignment(text) for text in assignments)
+    config = check_config(_merged(config, given), load_schema(Path(root) / SCHEMA), given)
+    check_layers(config, [name for name, _ in activation_layers(config["network"])])
+    if config["network"]["layers"] is None:
+        check_exclude(config, weight_layers(config["network"]))
+    return config
+
+
+def _merged(config, overlay):
+    merged = dict(config)
+    for key, value in overlay.items():
+        below = merged.get(key)
+        merged[key] = _merged(below if isinstance(below, dict) else {}, value) if isinstance(value, dict) else value
+    return merged
+
+
+def _assignment(text):
+    import yaml
+
+    key, separator, value = text.partition("=")
+    if not separator:
+        raise PrunesimError(f"--config {text}: write key=value, such as rounds=5 or 'training={{epochs: 5}}'.")
+    try:
+        return key, yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise PrunesimError(f"--config {text}: the value is not valid YAML.") from error
+
+
+def study_jobs(config, images, profile, machine):
+    """Return every job of a study, in an order in which each comes after those that it needs.
+
+    Parameters
+    ----------
+    config : dict
+        From `read_config`.
+    images : prunesim.forecast.images.Images
+    profile : prunesim.forecast.profile.Profile
+    machine : Machine
+
+    Returns
+    -------
+    list of Job
+    """
+    expected = [name for name, _ in activation_layers(config["network"])]
+    if expected != list(profile.layers):
+        raise PrunesimError(
+            f"network.layers: the network has the layers {', '.join(profile.layers)}, but the config lists "
+            f"{', '.join(expected)}; `prunesim layers` prints them as they belong there."
+        )
+    rules = _Rules(config, images, profile, machine)
+    jobs = [rules.fetch(), *rules.networks(), *rules.dumps_and_comparisons()]
+    return [*jobs, *rules.tables_and_figures(jobs)]
+
+
+def sampled(profile, images, megabytes):
+    """Return the positions an image at which each layer is sampled, by layer, and their common bound.
+
+    The bound is that of `prunesim.activations.position_cap`, which needs PyTorch.
+    """
+    positions = {name: prod(shape[1:]) for name, shape in profile.layers.items()}
+
+    def size(cap):
+        return sum(4 * images * shape[0] * min(positions[name], cap) for name, shape in profile.layers.items())
+
+    low, high = 1, max(positions.values())
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if size(middle) <= megabytes * 1e6 else (low, middle - 1)
+    return {name: min(count, low) for name, count in positions.items()}, low
+
+
+class _Rules:
+    """The jobs of each rule; what they share is computed once."""
+
+    def __init__(self, config, images, profile, machine):
+        self.config, self.images, self.profile, self.machine = config, images, profile, machine
+        self.training = config["training"]
+        self.on_gpu = machine.gpus > 0 and self.training["device"] != "cpu"
+        self.tflops = machine.tflops or costs.GPU_TFLOPS[self.training["precision"]]
+        self.methods, self.rounds, self.replicates = config["methods"], config["rounds"], config["replicates"]
+        self.layers = compared_layers(config["network"], config["comparison"]["layers"])
+        self.held_out = round(self.training["validation"] * images.train)
+        self.steps_per_epoch = ceil((images.train - self.held_out) / self.training["batch_size"])
+        self.dumped_images = min(config["activations"]["images"], images.test)
+        self.positions, self.cap = sampled(profile, self.dumped_images, config["activations"]["megabytes"])
+        self.state = 4 * profile.state
+
+    def job(self, rule, name, needs, verb, seconds, **values):
+        writes = values.pop("writes", {})
+        started = costs.START_UP[verb] + self.machine.overhead
+        writes = {**writes, "records": writes.get("records", 0) + NOTES_BYTES}
+        return Job(rule, name, needs, started + seconds, writes=writes, **values)
+
+    def fetch(self):
+        stored = (self.images.train + self.images.test) * (self.images.bytes_each + 8)
+        folder = (self.config["dataset"]["source"] or self.config["dataset"]["name"]) == "image_folder"
+        count = self.images.train + self.images.test
+        work = {"file": count * folder, "image": count, "byte": stored}
+        # A folder is read image by image, the others whole.
+        memory = costs.IMPORTED["numpy"] + (0 if folder else 2 * published_bytes(self.config["dataset"]))
+        seconds = costs.price("fetching", work)
+        return self.job("fetch", "fetch", [], "fetch", seconds, memory=memory, writes={"data set": stored})
+
+    # --- Networks
+
+    def networks(self):
+        """Return the jobs that train and prune."""
+        for replicate, method, round_, folder in paths.networks(self.replicates, self.methods, self.rounds):
+            if round_ == 0:
+                yield from self.dense(replicate, folder)
+            else:
+                yield from self.round(replicate, method, round_, folder)
+
+    def dense(self, replicate, folder):
+        yield self.trained("train_dense", folder, ["fetch"], self.training, 0, self.training["epochs"], self.state)
+        for file in sorted({rewind_file(method["rewind"]) for method in self.methods.values()} - {None}):
+            if file == "initial.safetensors":
+                continue
+            rewind = next(m["rewind"] for m in self.methods.values() if rewind_file(m["rewind"]) == file)
+            epochs = first_step(rewind, self.steps_per_epoch) / self.steps_per_epoch
+            name = f"rep{replicate}/dense/{file}"
+            yield self.trained("rewind_point", name, ["fetch", folder], self.training, 0, epochs, 0)
+
+    def round(self, replicate, method, round_, folder):
+        settings = self.methods[method]
+        previous = paths.network(replicate, method, round_ - 1)
+        chosen = select_tensors(
+            {name: kind for name, (kind, _) in self.profile.weights.items()}, settings["types"], settings["exclude"]
+        )
+        weights = sum(self.profile.weights[name][1] for name in chosen)
+        seconds = costs.price("pruning", {"weight": weights}) + self.checking(self.state)
+        memory = costs.IMPORTED["numpy"] + 2 * self.state + 12 * weights
+        mask = f"{folder}/mask"
+        needs = [previous] + [f"{previous}/mask"] * (round_ > 1)
+        yield self.job("prune", mask, needs, "prune", seconds, memory=memory, writes={"networks": weights})
+
+        file = rewind_file(settings["rewind"])
+        start = previous if file is None else f"rep{replicate}/dense"
+        if file and file != "initial.safetensors":
+            start = f"rep{replicate}/dense/{file}"
+        training = round_training(self.training, settings)
+        epochs = training["epochs"] - first_step(settings["rewind"], self.steps_per_epoch) / self.steps_per_epoch
+        yield self.trained("retrain", folder, ["fetch", start, mask], training, weights, epochs, 0)
+
+    def trained(self, rule, name, needs, training, masked, epochs, initial):
+        images = self.images
+        trained = epochs * (images.train - self.held_out)
+        evaluated = epochs * self.held_out + (0 if rule == "rewind_point" else images.test)
+        work = costs.training_work(self.profile, epochs * self.steps_per_epoch, trained, evaluated)
+        if self.on_gpu:
+            seconds = costs.gpu_training_seconds(work, self.tflops)
+        else:
+            seconds = costs.price("training", work) / training["threads"] ** costs.THREADS_POWER
+        checkpoint = self.state + 4 * self.profile.parameters * (1 if training["optimizer"] == "sgd" else 2)
+        read = 2 * images.bytes_each * images.train
+        written = self.state + initial + max(epochs - 1, 0) * checkpoint
+        seconds += costs.price("writing", {"byte": written}) + self.checking(read + masked)
+        memory, gpu_memory = costs.training_memory(self.profile, training, images, self.on_gpu)
+        return self.job(
+            rule,
+            name,
+            needs,
+            "rewind" if rule == "rewind_point" else "train",
+            seconds,
+            cores=training["threads"],
+            gpus=int(self.on_gpu),
+            memory=memory,
+            gpu_memory=gpu_memory,
+            writes={"networks": self.state + initial},
+        )
+
+    def checking(self, size):
+        return costs.price("checking", {"byte": size})
+
+    # --- Activations and comparisons
+
+    def dumps_and_comparisons(self):
+        """Return the comparisons and, before them, the dumps that they need."""
+        comparison = self.config["comparison"]
+        files = paths.comparisons(comparison["families"], self.replicates, self.methods, self.rounds, self.layers)
+        compared = [self.comparison(file.removesuffix(".csv")) for file in files]
+        needed = {name for job in compared for name in job.needs}
+        folders = [folder for *_, folder in paths.networks(self.replicates, self.methods, self.rounds)]
+        return [*(self.dump(folder) for folder in folders if f"activations/{folder}" in needed), *compared]
+
+    def dump(self, folder):
+        images = self.dumped_images
+        written = sum(4 * images * shape[0] * (self.positions[name] + 1) for name, shape in self.profile.layers.items())
+        work = costs.dumping_work(self.profile, images, written)
+        if self.on_gpu:
+            seconds = 2 * work.pop("mac") / (self.tflops * 1e12) + costs.price("dumping", work)
+        else:
+            seconds = costs.price("dumping", work)
+        memory, gpu_memory = costs.dumping_memory(self.profile, images, self.images.bytes_each, self.on_gpu)
+        return self.job(
+            "dump",
+            f"activations/{folder}",
+            ["fetch", folder],
+            "dump",
+            seconds,
+            cores=self.training["threads"],
+            gpus=int(self.on_gpu),
+            memory=memory,
+            gpu_memory=gpu_memory,
+            writes={"activations": written},
+        )
+
+    def comparison(self, name):
+        """Return the job of one comparison; its name is that of its file, as `paths.comparisons` makes it."""
+        family, replicate, *where = name.split("/")
+        replicate = int(replicate.removeprefix("rep"))
+        if family == "layers":
+            folders = [paths.network(replicate, "dense", 0), f"rep{replicate}/{'/'.join(where)}"]
+            widths = [self.profile.layers[layer][0] for layer in self.layers]
+            count = len(widths)
+            pairs = [(i, count + j) for i in range(count) for j in range(count)]
+            return self.compared(name, folders, 2 * widths, pairs, self.dumped_images)
+        *network, layer = where
+        if family == "rounds":
+            method, round_ = network[0], int(network[1].removeprefix("round"))
+            folders = [folder for *_, folder in paths.chain(replicate, method, round_)]
+        else:
+            folders = [f"rep{earlier}/{'/'.join(network)}" for earlier in range(replicate + 1)]
+        last = len(folders) - 1
+        widths = [self.profile.layers[layer][0]] * len(folders)
+        samples = self.dumped_images * self.positions[layer]
+        return self.compared(name, folders, widths, [(i, last) for i in range(last)], samples)
+
+    def compared(self, name, folders, widths, pairs, samples):
+        settings = self.config["comparison"]
+        draws, measures = settings["null_draws"], settings["measures"]
+        blocks = min(settings["blocks"], self.dumped_images)
+        work = costs.comparing_work(widths, pairs, samples, blocks, draws, measures)
+        seconds = costs.price("comparing", work)
+        seconds += costs.kernel_seconds(len(widths), len(pairs), samples, draws, measures)
+        return self.job(
+            f"compare_{name.partition('/')[0]}",
+            f"comparisons/{name}",
+            [f"activations/{folder}" for folder in folders],
+            "similarity",
+            seconds,
+            memory=costs.comparing_memory(widths, pairs, blocks),
+            writes={"records": ROW_BYTES * len(pairs) * len(measures)},
+        )
+
+    # --- Tables and figures
+
+    def tables_and_figures(self, jobs):
+        comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
+        networks = [folder for *_, folder in paths.networks(self.replicates, self.methods, self.rounds)]
+        rows = sum(job.writes["records"] for job in jobs if job.name in set(comparisons))
+        reading = costs.price("tabling", {"file": len(comparisons)})
+        yield self.job("networks_table", "tables/networks", networks, "table", 0)
+        yield self.job("networks_table", "tables/layers", networks, "table", 0)
+        yield self.job("similarity_table", "tables/similarity", comparisons, "table", reading, writes={"records": rows})
+        yield self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0)
+        for figure, about in FIGURES.items():
+            needs = [f"tables/{table}" for table in about["tables"]]
+            yield self.job(f"figure_{figure}", f"figures/{figure}", needs, "figure", 0, memory=3e8)

@@ -1,0 +1,21 @@
+"""Configs and machines for the tests of the forecast."""
+
+from pathlib import Path
+
+from prunesim.forecast.images import Images
+from prunesim.forecast.profile import network_profile
+from prunesim.forecast.study import Machine, read_config, study_jobs
+
+ROOT = Path(__file__).resolve().parents[2]
+DIGITS = Images(1438, 359, (1, 8, 8), 10, "as published")
+MACHINE = Machine(cores=2)
+
+
+def config(*assignments, files=()):
+    """Return a config of this repository with some keys changed, `key=value` as for ``snakemake --config``."""
+    return read_config(ROOT, files, assignments)
+
+
+def jobs(told, images=DIGITS, machine=MACHINE):
+    """Return the jobs of a study."""
+    return study_jobs(told, images, network_profile(told["network"], images.shape, images.classes), machine)

@@ -1,0 +1,90 @@
+"""The jobs of a forecast are those of Snakemake, and need each other as there."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+from forecast_study import ROOT, config, jobs
+from pipeline.pipeline_runs import job_stats
+
+CASES = {
+    "default": [],
+    "one replicate, all layers": ["replicates=1", "rounds=2", "comparison={layers: all}"],
+    "only layers": ["rounds=3", "comparison={families: [layers]}"],
+    "only replicates": ["rounds=3", "comparison={families: [replicates], layers: [relu1, logits]}"],
+    "nothing to compare": ["replicates=1", "rounds=2", "comparison={families: [replicates]}"],
+    "two methods, three rewind points": [
+        "rounds=2",
+        "methods={imp: {rewind: {epoch: 2}}, late: {rewind: {step: 5}}, same: {rewind: {epoch: 2}}, early: {rewind: init}}",
+    ],
+    "epoch 0 is init": ["rounds=1", "methods={imp: {rewind: {epoch: 0}}}"],
+}
+
+
+def snakemake_jobs(folder, assignments):
+    """Return how many jobs of each rule a dry run lists for a study of which nothing is there."""
+    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src"):
+        (folder / name).symlink_to(ROOT / name)
+    unwanted = ("PYTHON", "SNAKEMAKE")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
+    command = [os.path.join(os.path.dirname(sys.executable), "snakemake"), "--dry-run", "--quiet", "rules"]
+    command += ["--config", *assignments] if assignments else []
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return job_stats(done.stdout + done.stderr)
+
+
+@pytest.mark.parametrize("assignments", CASES.values(), ids=CASES)
+def test_the_jobs_are_those_of_a_dry_run(assignments, tmp_path):
+    assert Counter(job.rule for job in jobs(config(*assignments))) == snakemake_jobs(tmp_path, assignments)
+
+
+def test_every_job_comes_after_those_that_it_needs():
+    told = config(*CASES["two methods, three rewind points"])
+    seen = set()
+    for job in jobs(told):
+        assert set(job.needs) <= seen, job.name
+        assert job.name not in seen
+        seen.add(job.name)
+
+
+@pytest.mark.parametrize(
+    ("rewind", "start"),
+    [
+        ("lr", "rep1/imp/round01"),
+        ("none", "rep1/imp/round01"),
+        ("init", "rep1/dense"),
+        ("{epoch: 0}", "rep1/dense"),
+        ("{epoch: 2}", "rep1/dense/rewind_epoch2.safetensors"),
+        ("{step: 7}", "rep1/dense/rewind_step7.safetensors"),
+    ],
+)
+def test_a_round_needs_where_it_starts_and_its_mask(rewind, start):
+    by_name = {job.name: job for job in jobs(config("rounds=2", f"methods={{imp: {{rewind: {rewind}}}}}"))}
+    assert sorted(by_name["rep1/imp/round02"].needs) == sorted(["fetch", start, "rep1/imp/round02/mask"])
+    assert by_name["rep1/imp/round02/mask"].needs == ["rep1/imp/round01", "rep1/imp/round01/mask"]
+    assert by_name["rep1/imp/round01/mask"].needs == ["rep1/dense"]
+    if start.endswith(".safetensors"):
+        assert by_name[start].rule == "rewind_point"
+
+
+def test_comparisons_need_the_networks_that_they_compare():
+    by_name = {job.name: job for job in jobs(config("rounds=2"))}
+    chain = [f"activations/rep1/{folder}" for folder in ("dense", "imp/round01", "imp/round02")]
+    assert by_name["comparisons/rounds/rep1/imp/round02/relu1"].needs == chain
+    assert by_name["comparisons/layers/rep1/imp/round02"].needs == [chain[0], chain[2]]
+    assert by_name["comparisons/replicates/rep2/dense/relu1"].needs == [f"activations/rep{r}/dense" for r in range(3)]
+    last = "comparisons/replicates/rep1/imp/round02/relu1"
+    assert by_name[last].needs == [f"activations/rep{r}/imp/round02" for r in range(2)]
+
+
+def test_fine_tuning_trains_its_own_epochs():
+    fine = "methods={imp: {rewind: none, fine_tune_epochs: 2}}"
+    short, long = ({job.name: job for job in jobs(config("rounds=1", *more))} for more in ([fine], []))
+    assert short["rep0/dense"].seconds == long["rep0/dense"].seconds
+    assert short["rep0/imp/round01"].seconds < long["rep0/imp/round01"].seconds / 2
+    late = "methods={imp: {rewind: {epoch: 15}}}"
+    late = {job.name: job for job in jobs(config("rounds=1", late))}
+    assert late["rep0/imp/round01"].seconds < long["rep0/imp/round01"].seconds

@@ -1,0 +1,202 @@
+"""`prunesim plan`: what it reads, prints and refuses."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from forecast_study import ROOT, config
+
+from prunesim.cli import main
+from prunesim.errors import PrunesimError
+from prunesim.forecast.study import read_config
+from prunesim.forecast.words import duration, scaled, size
+
+CLUSTER = ["--nodes", "8", "--gpus", "1", "--cores", "16", "--memory", "512"]
+IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"]
+
+
+@pytest.fixture(autouse=True)
+def in_the_clone(monkeypatch):
+    monkeypatch.chdir(ROOT)
+
+
+def plan(capsys, *arguments, status=0):
+    """Return the forecast as a dict, or what was said on refusal."""
+    assert main(["plan", "--json", *arguments]) == status
+    printed = capsys.readouterr()
+    return json.loads(printed.out) if status == 0 else printed.err
+
+
+def texts(result, level=None):
+    return [found["text"] for found in result["findings"] if level in (None, found["level"])]
+
+
+def test_overlays_and_assignments_are_merged_as_by_snakemake(tmp_path):
+    first, second = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    first.write_text(
+        "rounds: 3\ntraining: {epochs: 7, threads: 2}\nmethods: {imp: false, chance: {criterion: random}}\n"
+    )
+    second.write_text("training: {epochs: 8}\n")
+    told = config("replicates=2", "comparison={layers: [relu1]}", files=[first, second])
+    assert (told["rounds"], told["replicates"]) == (3, 2)
+    assert (told["training"]["epochs"], told["training"]["threads"], told["training"]["batch_size"]) == (8, 2, 64)
+    assert list(told["methods"]) == ["chance"]
+    assert told["comparison"]["layers"] == ["relu1"]
+    assert told["comparison"]["blocks"] == 20
+
+
+def test_the_default_study(capsys):
+    result = plan(capsys, "--cores", "2", "--memory", "8")
+    assert result["jobs"] == sum(rule["jobs"] for rule in result["rules"]) > 300
+    assert result["cpu_hours"] == pytest.approx(sum(rule["cpu_hours"] for rule in result["rules"]))
+    assert 0 < result["chain_seconds"] < result["wall_seconds"]
+    assert result["wall_seconds"] >= result["cpu_hours"] * 3600 / 2
+    assert result["gpu_hours"] == 0
+    assert texts(result, "stops") == []
+    one, many = (plan(capsys, "--cores", cores)["wall_seconds"] for cores in ("1", "64"))
+    assert many < result["wall_seconds"] < one
+
+
+def test_overhead_is_that_of_each_job(capsys):
+    plain, slow = (plan(capsys, "--cores", "1", "--overhead", seconds) for seconds in ("0", "10"))
+    assert slow["wall_seconds"] - plain["wall_seconds"] == pytest.approx(10 * plain["jobs"])
+
+
+def test_the_text_has_every_rule_and_says_what_it_stands_on(capsys):
+    assert main(["plan", "--cores", "2"]) == 0
+    printed = capsys.readouterr().out
+    for rule in (
+        "fetch",
+        "train_dense",
+        "prune",
+        "retrain",
+        "dump",
+        "compare_rounds",
+        "compare_layers",
+        "figure_*",
+        "all",
+    ):
+        assert f"\n{rule} " in printed
+    assert "1,438 training and 359 test images of 1 x 8 x 8, 10 classes (as published)" in printed
+    assert "21,018 parameters, 382,272 multiply-adds an image, 6 of 9 layers compared" in printed
+    assert "prices measured on" in printed
+    assert max(map(len, printed.partition("What breaks")[0].splitlines())) <= 200
+
+
+def test_imagenet_says_what_breaks_first(capsys):
+    study = ["--configfile", "experiments/imagenet-resnet50.yaml", *IMAGENET, *CLUSTER]
+    result = plan(capsys, *study)
+    counts = {rule["rule"]: rule["jobs"] for rule in result["rules"]}
+    assert counts["train_dense"] == 5
+    assert counts["retrain"] == counts["prune"] == 100
+    assert counts["dump"] == 105
+    assert counts["compare_rounds"] == 5 * 20 * 18
+    assert result["network"]["parameters"] == 25_557_032
+    assert result["dataset"]["shape"] == [3, 224, 224]
+    assert texts(result)[0].startswith("train_dense needs ")
+    assert " on a GPU of 80 GB: a training job holds the whole data set as bytes" in texts(result)[0]
+    assert any("at most 5 of 8 GPUs train at a time" in text for text in texts(result, "slows"))
+    assert any("converted by one job on one core" in text for text in texts(result, "slows"))
+    smaller = plan(capsys, *study, "--config", "dataset={resize: [112, 112]}")
+    assert texts(smaller, "stops") == []
+    little = plan(
+        capsys, *study, "--config", "dataset={resize: [112, 112]}", "activations={images: 1000, megabytes: 100}"
+    )
+    assert any(text.startswith("cca_mean, svcca will have no value at ") for text in texts(little, "stops"))
+    assert sum(little["disk"].values()) < sum(smaller["disk"].values()) < sum(result["disk"].values())
+    faster = plan(capsys, *study, "--throughput", "80")
+    assert faster["gpu_hours"] == pytest.approx(result["gpu_hours"] / 2, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("assignments", "options", "sentence"),
+    [
+        (["dataset={name: cifar10, resize: [512, 512]}"], ["--memory", "16"], "train_dense needs "),
+        (["network={name: cnn, width: 2000}"], ["--memory", "4"], "compare_rounds needs "),
+        (
+            ["dataset={name: cifar10, resize: [160, 160]}"],
+            ["--memory", "9", "--cores", "3"],
+            "3 trainings side by side ",
+        ),
+        (["network={width: 256}", "activations={images: 100}"], [], "cca_mean, svcca will have no value at relu5"),
+        (["network={width: 64}"], [], "There are only "),
+        (["replicates=1"], ["--cores", "4"], "The rounds of a chain follow each other, so at most 1 trainings of 1 "),
+        (["replicates=100", "rounds=30"], [], "28,499 jobs: "),
+    ],
+)
+def test_findings(capsys, assignments, options, sentence):
+    result = plan(capsys, "--config", *assignments, *options)
+    assert any(text.startswith(sentence) for text in texts(result)), texts(result)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--config", "rounds=many"], "rounds is the text 'many'; it must be a whole number from 1 to 99."),
+        (["--config", "rounds"], "--config rounds: write key=value, such as rounds=5 or 'training={epochs: 5}'."),
+        (["--config", "training={epochs"], "--config training={epochs: the value is not valid YAML."),
+        (["--configfile", "none.yaml"], "none.yaml could not be read: No such file or directory."),
+        (["--directory", "docs"], "docs/config.yaml could not be read: No such file or directory."),
+        (["--config", "comparison={layers: [relu9]}"], "comparison.layers: 'relu9' is not a layer of network cnn "),
+        (["--config", "methods={imp: {exclude: [fc9]}}"], "methods.imp.exclude: 'fc9' matches no layer with weights "),
+        (["--config", "training={device: cuda}"], "training.device is cuda; say with --gpus how many GPUs a node has."),
+        (["--config", "dataset={resize: [3, 3]}"], "Images of 3 x 3 are too small for this network: nothing is left "),
+        (
+            ["--configfile", "experiments/imagenet-resnet50.yaml", "--gpus", "1"],
+            "dataset.path: /data/imagenet does not ",
+        ),
+    ],
+)
+def test_refusals(capsys, arguments, sentence):
+    assert plan(capsys, *arguments, status=2).startswith(f"prunesim plan: {sentence}")
+
+
+def test_a_file_that_is_no_mapping_is_refused(tmp_path):
+    (tmp_path / "list.yaml").write_text("- 1\n")
+    with pytest.raises(
+        PrunesimError, match=r"list.yaml is no configuration; it must be a mapping from keys to values\.$"
+    ):
+        read_config(ROOT, [tmp_path / "list.yaml"], [])
+
+
+@pytest.mark.parametrize("option", [["--cores", "0"], ["--gpus", "-1"], ["--memory", "0"], ["--throughput", "nan"]])
+def test_numbers_that_cannot_be_meant_are_refused(option, capsys):
+    with pytest.raises(SystemExit) as refused:
+        main(["plan", *option])
+    assert refused.value.code == 2
+    assert "invalid" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["experiments/fashion-mnist.yaml", "experiments/imagenet-resnet50.yaml"])
+def test_experiments_are_valid_and_differ_from_the_default(name):
+    told = config(files=[name])
+    assert {key for key, value in config().items() if told[key] != value} >= {"study", "dataset", "network", "training"}
+
+
+def test_built_in_networks_need_no_heavy_package():
+    script = (
+        "import sys; from prunesim.cli import main; status = main(['plan', '--cores', '2']);"
+        "heavy = {'torch', 'pandas', 'scipy', 'snakemake', 'PIL'} & set(sys.modules); sys.exit(str(heavy) if heavy else status)"
+    )
+    environment = {"PYTHONPATH": str(ROOT / "src"), "PATH": ""}
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_words():
+    assert [size(count) for count in (10, 999_999, 2.5e6, 1.23456e9, 4e12)] == [
+        "0.01 kB",
+        "1e+03 kB",
+        "2.5 MB",
+        "1.23 GB",
+        "4 TB",
+    ]
+    assert [duration(s) for s in (0.123, 12, 90, 3700, 90_000)] == [
+        "0.12 s",
+        "12 s",
+        "2 min",
+        "1 h 1 min",
+        "1 days 1 h",
+    ]
+    assert [scaled(count) for count in (950, 21_018, 2.5e6, 4.09e9)] == ["950", "21,018", "2.5 million", "4.09 billion"]
