@@ -2,13 +2,12 @@
 
     OMP_NUM_THREADS=1 python benchmarks/scaling.py
 
-Prints each measurement beside the model's value, and at the end the prices, to be copied into costs.py. Every number is the
-best of several, in seconds of CPU time on one thread, which other work on the machine disturbs least; only what waits for the
-disk is in seconds of the clock. It takes about five minutes.
+Prints each measurement beside the model's value, and at the end the prices, to be copied into costs.py. Every number is
+the best of several, in seconds of CPU time on one thread, which other work on the machine disturbs least; only what
+waits for the disk is in seconds of the clock. It takes about five minutes.
 """
 
 import argparse
-import hashlib
 import json
 import os
 import resource
@@ -22,7 +21,7 @@ import numpy as np
 from scipy.optimize import nnls
 
 from prunesim.arrays import save_array, save_tensors
-from prunesim.files import read_json, sha256_file, write_json
+from prunesim.files import sha256_file, write_json
 from prunesim.forecast import costs
 from prunesim.forecast.profile import network_profile
 

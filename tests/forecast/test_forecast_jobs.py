@@ -53,21 +53,22 @@ def test_every_job_comes_after_those_that_it_needs():
 @pytest.mark.parametrize(
     ("rewind", "start"),
     [
-        ("lr", "rep1/imp/round01"),
-        ("none", "rep1/imp/round01"),
-        ("init", "rep1/dense"),
-        ("{epoch: 0}", "rep1/dense"),
-        ("{epoch: 2}", "rep1/dense/rewind_epoch2.safetensors"),
-        ("{step: 7}", "rep1/dense/rewind_step7.safetensors"),
+        ("lr", "imp/round01"),
+        ("none", "imp/round01"),
+        ("init", "dense"),
+        ("{epoch: 0}", "dense"),
+        ("{epoch: 2}", "rewind_epoch2"),
+        ("{step: 7}", "rewind_step7"),
     ],
 )
 def test_a_round_needs_where_it_starts_and_its_mask(rewind, start):
     by_name = {job.name: job for job in jobs(config("rounds=2", f"methods={{imp: {{rewind: {rewind}}}}}"))}
-    assert sorted(by_name["rep1/imp/round02"].needs) == sorted(["fetch", start, "rep1/imp/round02/mask"])
-    assert by_name["rep1/imp/round02/mask"].needs == ["rep1/imp/round01", "rep1/imp/round01/mask"]
-    assert by_name["rep1/imp/round01/mask"].needs == ["rep1/dense"]
-    if start.endswith(".safetensors"):
-        assert by_name[start].rule == "rewind_point"
+    here = "networks/rep1"
+    assert by_name[f"{here}/imp/round02"].needs == ["fetch", f"{here}/{start}", f"{here}/imp/prune02"]
+    assert by_name[f"{here}/imp/prune02"].needs == [f"{here}/imp/round01", f"{here}/imp/prune01"]
+    assert by_name[f"{here}/imp/prune01"].needs == [f"{here}/dense"]
+    if start.startswith("rewind"):
+        assert by_name[f"{here}/{start}"].rule == "rewind_point"
 
 
 def test_comparisons_need_the_networks_that_they_compare():
@@ -83,8 +84,8 @@ def test_comparisons_need_the_networks_that_they_compare():
 def test_fine_tuning_trains_its_own_epochs():
     fine = "methods={imp: {rewind: none, fine_tune_epochs: 2}}"
     short, long = ({job.name: job for job in jobs(config("rounds=1", *more))} for more in ([fine], []))
-    assert short["rep0/dense"].seconds == long["rep0/dense"].seconds
-    assert short["rep0/imp/round01"].seconds < long["rep0/imp/round01"].seconds / 2
+    assert short["networks/rep0/dense"].seconds == long["networks/rep0/dense"].seconds
+    assert short["networks/rep0/imp/round01"].seconds < long["networks/rep0/imp/round01"].seconds / 2
     late = "methods={imp: {rewind: {epoch: 15}}}"
     late = {job.name: job for job in jobs(config("rounds=1", late))}
-    assert late["rep0/imp/round01"].seconds < long["rep0/imp/round01"].seconds
+    assert late["networks/rep0/imp/round01"].seconds < long["networks/rep0/imp/round01"].seconds

@@ -21,7 +21,6 @@ from prunesim.forecast.profile import Profile, built_in_profile, network_profile
 from prunesim.forecast.study import sampled
 from prunesim.forecast.traced import traced_profile
 from prunesim.networks.build import build_network, trace
-from prunesim.networks.spec import NETWORKS
 from prunesim.networks.state import network_arrays
 from prunesim.similarity import MEASURES, pairs
 from prunesim.training import loop
@@ -177,8 +176,8 @@ def test_disk_is_what_the_formats_take():
     by_name = {job.name: job for job in jobs(told)}
     network = build_network(told["network"], (1, 8, 8), 10, seed=0)
     state = sum(array.size for array in network_arrays(network).values())
-    assert by_name["rep0/dense"].writes["networks"] == 2 * 4 * state
-    assert by_name["rep0/imp/round01"].writes["networks"] == 4 * state
+    assert by_name["networks/rep0/dense"].writes["networks"] == 2 * 4 * state
+    assert by_name["networks/rep0/imp/round01"].writes["networks"] == 4 * state
     layers, _ = trace(network, (1, 8, 8))
     numbers = sum(prod(layer["shape"]) + layer["shape"][0] for layer in layers)
     assert by_name["activations/rep0/dense"].writes["activations"] == 4 * 359 * numbers
@@ -193,13 +192,13 @@ def test_a_gpu_is_for_trainings_and_dumps():
     )
     assert {job.rule for job in slow.values() if job.gpus} == {"train_dense", "retrain", "dump"}
     start = costs.START_UP["train"]
-    ratio = (slow["rep0/dense"].seconds - start) / (fast["rep0/dense"].seconds - start)
+    ratio = (slow["networks/rep0/dense"].seconds - start) / (fast["networks/rep0/dense"].seconds - start)
     assert ratio == pytest.approx(10, rel=0.01)
     assert all(job.gpus == 0 for job in jobs(config("training={device: cpu}"), machine=MACHINE._replace(gpus=1)))
     # A small network is launched, not computed.
     by_default = {job.name: job for job in jobs(told, machine=MACHINE._replace(gpus=1))}
     unlimited = {job.name: job for job in jobs(told, machine=MACHINE._replace(gpus=1, tflops=1e9))}
-    assert by_default["rep0/dense"].seconds == unlimited["rep0/dense"].seconds > start + 0.5
+    assert by_default["networks/rep0/dense"].seconds == unlimited["networks/rep0/dense"].seconds > start + 0.5
 
 
 def test_more_of_anything_takes_longer():
@@ -207,9 +206,9 @@ def test_more_of_anything_takes_longer():
         return {job.name: job.seconds for job in jobs(config("rounds=2", *assignments), images)}
 
     few = seconds()
-    assert seconds("training={epochs: 40}")["rep0/dense"] > 1.5 * few["rep0/dense"]
-    assert seconds(images=DIGITS._replace(train=14_380))["rep0/dense"] > 5 * few["rep0/dense"]
-    assert seconds("training={threads: 2}")["rep0/dense"] < few["rep0/dense"]
+    assert seconds("training={epochs: 40}")["networks/rep0/dense"] > 1.5 * few["networks/rep0/dense"]
+    assert seconds(images=DIGITS._replace(train=14_380))["networks/rep0/dense"] > 5 * few["networks/rep0/dense"]
+    assert seconds("training={threads: 2}")["networks/rep0/dense"] < few["networks/rep0/dense"]
     name = "comparisons/rounds/rep0/imp/round02/relu4"
     for more in ("comparison={null_draws: 50}", "comparison={measures: [cca_mean, svcca, cka_linear, cka_rbf]}"):
         assert seconds(more)[name] > few[name]

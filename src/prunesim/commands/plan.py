@@ -108,10 +108,10 @@ def text(result):
     methods = ", ".join(result["methods"])
     lines = [
         f"Study {result['study']}: {result['replicates']} replicates, {result['rounds']} rounds of {methods}",
-        f"Data set {dataset['name']}: {dataset['train']:,} training and {dataset['test']:,} test images of {channels} x "
-        f"{height} x {width}, {dataset['classes']:,} classes ({dataset['origin']})",
-        f"Network {network['name']}: {scaled(network['parameters'])} parameters, {scaled(network['macs'])} multiply-adds an "
-        f"image, {network['compared_layers']} of {network['dumped_layers']} layers compared",
+        f"Data set {dataset['name']}: {dataset['train']:,} training and {dataset['test']:,} test images of "
+        f"{channels} x {height} x {width}, {dataset['classes']:,} classes ({dataset['origin']})",
+        f"Network {network['name']}: {scaled(network['parameters'])} parameters, {scaled(network['macs'])} multiply-adds "
+        f"an image, {network['compared_layers']} of {network['dumped_layers']} layers compared",
         _machine_line(machine, on_gpu),
         "",
     ]

@@ -8,7 +8,7 @@ CCA_MEASURES = ("cca_mean", "cca_mean_98", "svcca", "pwcca", "linear_r2")
 # Below this, canonical correlations of unrelated networks are far from 0 (their mean square is the inverse).
 SAMPLES_PER_NEURON = 5
 MANY_JOBS = 5000
-LONG_FETCH = 3600
+LONG_FETCH = 1800
 LONG_JOB = 12 * 3600
 
 
@@ -50,9 +50,9 @@ def _gpu_memory(jobs, config, machine):
     largest = max(jobs, key=lambda job: job.gpu_memory)
     if machine.gpu_memory and largest.gpu_memory > machine.gpu_memory:
         yield (
-            f"{largest.rule} needs {size(largest.gpu_memory)} on a GPU of {size(machine.gpu_memory)}: a training job holds "
-            f"the whole data set as bytes, and batches of {config['training']['batch_size']}. Make the images smaller with "
-            "dataset.resize, take a dataset.subset, or lower training.batch_size."
+            f"{largest.rule} needs {size(largest.gpu_memory)} on a GPU of {size(machine.gpu_memory)}: a training job "
+            f"holds the whole data set as bytes, and batches of {config['training']['batch_size']}. Make the images "
+            "smaller with dataset.resize, take a dataset.subset, or lower training.batch_size."
         )
 
 
@@ -114,8 +114,8 @@ def _few_samples(result, config):
     if few and any(name in CCA_MEASURES for name in config["comparison"]["measures"]):
         ratio = min(samples[name] / neurons[name] for name in few)
         yield (
-            f"There are only {ratio:.1f} samples a neuron at {_some(few)}, so that unrelated networks look alike there by "
-            "canonical correlations; compare with the null, or raise activations.images or activations.megabytes."
+            f"There are only {ratio:.1f} samples a neuron at {_some(few)}, so that unrelated networks look alike there "
+            "by canonical correlations; compare with the null, or raise activations.images or activations.megabytes."
         )
 
 
@@ -124,24 +124,25 @@ def _idle(jobs, result, machine):
     gpus = machine.nodes * machine.gpus
     if any(job.gpus for job in jobs) and chains < gpus:
         yield (
-            f"The rounds of a chain follow each other and a training runs on one GPU, so at most {chains} of {gpus} GPUs "
-            f"train at a time; more GPUs make nothing faster. {gpus} replicates or methods would take hardly longer."
+            f"The rounds of a chain follow each other and a training runs on one GPU, so at most {chains} of {gpus} "
+            f"GPUs train at a time; more GPUs make nothing faster. {gpus} chains, by more replicates or methods, would "
+            "take hardly longer."
         )
     elif not any(job.gpus for job in jobs):
         cores = machine.nodes * machine.cores // jobs[1].cores
         if chains < cores:
             yield (
-                f"The rounds of a chain follow each other, so at most {chains} trainings of {jobs[1].cores} thread(s) run at "
-                f"a time on {machine.nodes * machine.cores} cores; training.threads could be "
-                f"{machine.nodes * machine.cores // chains}."
+                f"The rounds of a chain follow each other, so at most {chains} trainings of {jobs[1].cores} thread(s) "
+                f"run at a time on {machine.nodes * machine.cores} cores; training.threads could be "
+                f"{min(machine.nodes * machine.cores // chains, machine.cores)}."
             )
 
 
 def _fetch(jobs):
     if jobs[0].seconds > LONG_FETCH:
         yield (
-            f"The data set is converted by one job on one core, {duration(jobs[0].seconds)} before anything else can start. "
-            "It is done once for all studies."
+            f"The data set is converted by one job on one core, {duration(jobs[0].seconds)} before anything else can "
+            "start. It is done once for all studies."
         )
 
 
@@ -149,8 +150,8 @@ def _long_jobs(jobs):
     longest = max(jobs, key=lambda job: job.seconds)
     if longest.seconds > LONG_JOB:
         yield (
-            f"A job of {longest.rule} takes {duration(longest.seconds)}. A queue with a shorter limit kills it; a training "
-            "then goes on from its last finished epoch when it is submitted again."
+            f"A job of {longest.rule} takes {duration(longest.seconds)}. A queue with a shorter limit kills it; a "
+            "training then goes on from its last finished epoch when it is submitted again."
         )
 
 
@@ -158,8 +159,8 @@ def _job_count(result):
     if result["jobs"] > MANY_JOBS:
         seconds = result["jobs"] * SNAKEMAKE["job"]
         yield (
-            f"{result['jobs']:,} jobs: starting them alone takes Snakemake {duration(seconds)}. Fewer comparison.layers "
-            "make fewer comparisons; on a cluster, group the small jobs."
+            f"{result['jobs']:,} jobs: starting them alone takes Snakemake {duration(seconds)}. Fewer "
+            "comparison.layers make fewer comparisons; on a cluster, group the small jobs."
         )
 
 

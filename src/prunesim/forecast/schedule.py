@@ -6,8 +6,8 @@ import heapq
 def simulate(jobs, cores, gpus):
     """Return the seconds that the jobs take together.
 
-    A job starts as soon as all that it needs has ended and enough cores and GPUs are free; among those that could start, the
-    one with the longest way to the end goes first.
+    A job starts as soon as all that it needs has ended and enough cores and GPUs are free; among those that could
+    start, the one with the longest way to the end goes first.
 
     Parameters
     ----------

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from prunesim import paths
-from prunesim.config import check_config, check_exclude, check_layers, load_schema
+from prunesim.config import check_config, check_exclude, check_layers, load_yaml
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.forecast import costs
@@ -17,7 +17,6 @@ from prunesim.rewinding import first_step, rewind_file, round_training
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
-TABLES = ("networks_table", "networks_table", "similarity_table", "claims_table")
 
 
 class Machine(NamedTuple):
@@ -92,12 +91,12 @@ def read_config(root, files, assignments):
     """
     config = {}
     for file in [Path(root) / "config.yaml", *files]:
-        overlay = load_schema(file) or {}
+        overlay = load_yaml(file) or {}
         if not isinstance(overlay, dict):
             raise PrunesimError(f"{file} is no configuration; it must be a mapping from keys to values.")
         config = _merged(config, overlay)
     given = dict(_assignment(text) for text in assignments)
-    config = check_config(_merged(config, given), load_schema(Path(root) / SCHEMA), given)
+    config = check_config(_merged(config, given), load_yaml(Path(root) / SCHEMA), given)
     check_layers(config, [name for name, _ in activation_layers(config["network"])])
     if config["network"]["layers"] is None:
         check_exclude(config, weight_layers(config["network"]))
@@ -146,7 +145,9 @@ def study_jobs(config, images, profile, machine):
             f"{', '.join(expected)}; `prunesim layers` prints them as they belong there."
         )
     rules = _Rules(config, images, profile, machine)
-    jobs = [rules.fetch(), *rules.networks(), *rules.dumps_and_comparisons()]
+    growth = {key: config[key] for key in ("replicates", "methods", "rounds")}
+    growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
+    jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
     return [*jobs, *rules.tables_and_figures(jobs)]
 
 
@@ -199,49 +200,57 @@ class _Rules:
         seconds = costs.price("fetching", work)
         return self.job("fetch", "fetch", [], "fetch", seconds, memory=memory, writes={"data set": stored})
 
+    def named(self, name):
+        """Return the job that has this name in `paths.jobs`."""
+        kind, _, rest = name.partition("/")
+        if kind == "comparisons":
+            return self.comparison(rest)
+        if kind == "activations":
+            return self.dump(rest)
+        replicate, *method, job = rest.split("/")
+        if job == "dense":
+            return self.trained("train_dense", name, ["fetch"], self.training, 0, self.training["epochs"])
+        if not method:
+            rewind = next(
+                m["rewind"] for m in self.methods.values() if rewind_file(m["rewind"]) == f"{job}.safetensors"
+            )
+            needs = ["fetch", f"networks/{replicate}/dense"]
+            epochs = first_step(rewind, self.steps_per_epoch) / self.steps_per_epoch
+            return self.trained("rewind_point", name, needs, self.training, 0, epochs)
+        make = self.prune if job.startswith("prune") else self.retrain
+        return make(name, int(replicate.removeprefix("rep")), method[0], int(job[-2:]))
+
     # --- Networks
 
-    def networks(self):
-        """Return the jobs that train and prune."""
-        for replicate, method, round_, folder in paths.networks(self.replicates, self.methods, self.rounds):
-            if round_ == 0:
-                yield from self.dense(replicate, folder)
-            else:
-                yield from self.round(replicate, method, round_, folder)
+    def prunable(self, method):
+        """Return how many weights a method prunes."""
+        kinds = {name: kind for name, (kind, _) in self.profile.weights.items()}
+        names = select_tensors(kinds, self.methods[method]["types"], self.methods[method]["exclude"])
+        return sum(self.profile.weights[name][1] for name in names)
 
-    def dense(self, replicate, folder):
-        yield self.trained("train_dense", folder, ["fetch"], self.training, 0, self.training["epochs"], self.state)
-        for file in sorted({rewind_file(method["rewind"]) for method in self.methods.values()} - {None}):
-            if file == "initial.safetensors":
-                continue
-            rewind = next(m["rewind"] for m in self.methods.values() if rewind_file(m["rewind"]) == file)
-            epochs = first_step(rewind, self.steps_per_epoch) / self.steps_per_epoch
-            name = f"rep{replicate}/dense/{file}"
-            yield self.trained("rewind_point", name, ["fetch", folder], self.training, 0, epochs, 0)
-
-    def round(self, replicate, method, round_, folder):
-        settings = self.methods[method]
-        previous = paths.network(replicate, method, round_ - 1)
-        chosen = select_tensors(
-            {name: kind for name, (kind, _) in self.profile.weights.items()}, settings["types"], settings["exclude"]
-        )
-        weights = sum(self.profile.weights[name][1] for name in chosen)
+    def prune(self, name, replicate, method, round_):
+        weights = self.prunable(method)
+        needs = [f"networks/{paths.network(replicate, method, round_ - 1)}"]
+        if round_ > 1:
+            needs.append(f"networks/rep{replicate}/{method}/prune{round_ - 1:02d}")
         seconds = costs.price("pruning", {"weight": weights}) + self.checking(self.state)
         memory = costs.IMPORTED["numpy"] + 2 * self.state + 12 * weights
-        mask = f"{folder}/mask"
-        needs = [previous] + [f"{previous}/mask"] * (round_ > 1)
-        yield self.job("prune", mask, needs, "prune", seconds, memory=memory, writes={"networks": weights})
+        return self.job("prune", name, needs, "prune", seconds, memory=memory, writes={"networks": weights})
 
+    def retrain(self, name, replicate, method, round_):
+        settings = self.methods[method]
         file = rewind_file(settings["rewind"])
-        start = previous if file is None else f"rep{replicate}/dense"
+        start = f"rep{replicate}/dense" if file else paths.network(replicate, method, round_ - 1)
         if file and file != "initial.safetensors":
-            start = f"rep{replicate}/dense/{file}"
+            start = f"rep{replicate}/{file.removesuffix('.safetensors')}"
+        needs = ["fetch", f"networks/{start}", f"networks/rep{replicate}/{method}/prune{round_:02d}"]
         training = round_training(self.training, settings)
         epochs = training["epochs"] - first_step(settings["rewind"], self.steps_per_epoch) / self.steps_per_epoch
-        yield self.trained("retrain", folder, ["fetch", start, mask], training, weights, epochs, 0)
+        return self.trained("retrain", name, needs, training, self.prunable(method), epochs)
 
-    def trained(self, rule, name, needs, training, masked, epochs, initial):
+    def trained(self, rule, name, needs, training, masked, epochs):
         images = self.images
+        written = self.state * (2 if rule == "train_dense" else 1)
         trained = epochs * (images.train - self.held_out)
         evaluated = epochs * self.held_out + (0 if rule == "rewind_point" else images.test)
         work = costs.training_work(self.profile, epochs * self.steps_per_epoch, trained, evaluated)
@@ -251,8 +260,8 @@ class _Rules:
             seconds = costs.price("training", work) / training["threads"] ** costs.THREADS_POWER
         checkpoint = self.state + 4 * self.profile.parameters * (1 if training["optimizer"] == "sgd" else 2)
         read = 2 * images.bytes_each * images.train
-        written = self.state + initial + max(epochs - 1, 0) * checkpoint
-        seconds += costs.price("writing", {"byte": written}) + self.checking(read + masked)
+        seconds += costs.price("writing", {"byte": written + max(epochs - 1, 0) * checkpoint})
+        seconds += self.checking(read + masked)
         memory, gpu_memory = costs.training_memory(self.profile, training, images, self.on_gpu)
         return self.job(
             rule,
@@ -264,22 +273,13 @@ class _Rules:
             gpus=int(self.on_gpu),
             memory=memory,
             gpu_memory=gpu_memory,
-            writes={"networks": self.state + initial},
+            writes={"networks": written},
         )
 
     def checking(self, size):
         return costs.price("checking", {"byte": size})
 
     # --- Activations and comparisons
-
-    def dumps_and_comparisons(self):
-        """Return the comparisons and, before them, the dumps that they need."""
-        comparison = self.config["comparison"]
-        files = paths.comparisons(comparison["families"], self.replicates, self.methods, self.rounds, self.layers)
-        compared = [self.comparison(file.removesuffix(".csv")) for file in files]
-        needed = {name for job in compared for name in job.needs}
-        folders = [folder for *_, folder in paths.networks(self.replicates, self.methods, self.rounds)]
-        return [*(self.dump(folder) for folder in folders if f"activations/{folder}" in needed), *compared]
 
     def dump(self, folder):
         images = self.dumped_images
@@ -293,7 +293,7 @@ class _Rules:
         return self.job(
             "dump",
             f"activations/{folder}",
-            ["fetch", folder],
+            ["fetch", f"networks/{folder}"],
             "dump",
             seconds,
             cores=self.training["threads"],
@@ -344,14 +344,32 @@ class _Rules:
     # --- Tables and figures
 
     def tables_and_figures(self, jobs):
+        networks = [job.name for job in jobs if job.rule in ("train_dense", "retrain")]
         comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
-        networks = [folder for *_, folder in paths.networks(self.replicates, self.methods, self.rounds)]
-        rows = sum(job.writes["records"] for job in jobs if job.name in set(comparisons))
-        reading = costs.price("tabling", {"file": len(comparisons)})
-        yield self.job("networks_table", "tables/networks", networks, "table", 0)
-        yield self.job("networks_table", "tables/layers", networks, "table", 0)
-        yield self.job("similarity_table", "tables/similarity", comparisons, "table", reading, writes={"records": rows})
-        yield self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0)
-        for figure, about in FIGURES.items():
-            needs = [f"tables/{table}" for table in about["tables"]]
-            yield self.job(f"figure_{figure}", f"figures/{figure}", needs, "figure", 0, memory=3e8)
+        rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
+        notes = rows + NOTES_BYTES * len(jobs)
+        reading = {count: costs.price("tabling", {"file": count}) for count in (len(comparisons), len(jobs))}
+        tables = [
+            self.job("networks_table", "tables/networks", networks, "table", 0),
+            self.job("networks_table", "tables/layers", networks, "table", 0),
+            self.job(
+                "similarity_table",
+                "tables/similarity",
+                comparisons,
+                "table",
+                2 * reading[len(comparisons)],
+                writes={"records": rows},
+            ),
+            self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0),
+        ]
+        figures = [
+            self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
+            for name, about in FIGURES.items()
+        ]
+        figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
+        needs = [job.name for job in (*jobs, *tables, *figures) if job.name != "fetch"]
+        seconds = reading[len(jobs)]
+        last = self.job(
+            "provenance_table", "tables/provenance", needs, "table", seconds, writes={"records": notes / 10}
+        )
+        return [*tables, *figures, last]
