@@ -206,8 +206,8 @@ def test_more_of_anything_takes_longer():
         return {job.name: job.seconds for job in jobs(config("rounds=2", *assignments), images)}
 
     few = seconds()
-    assert seconds("training={epochs: 40}")["networks/rep0/dense"] > 1.5 * few["networks/rep0/dense"]
-    assert seconds(images=DIGITS._replace(train=14_380))["networks/rep0/dense"] > 5 * few["networks/rep0/dense"]
+    assert seconds("training={epochs: 40}")["networks/rep0/dense"] > few["networks/rep0/dense"] + 1
+    assert seconds(images=DIGITS._replace(train=14_380))["networks/rep0/dense"] > few["networks/rep0/dense"] + 5
     assert seconds("training={threads: 2}")["networks/rep0/dense"] < few["networks/rep0/dense"]
     name = "comparisons/rounds/rep0/imp/round02/relu4"
     for more in ("comparison={null_draws: 50}", "comparison={measures: [cca_mean, svcca, cka_linear, cka_rbf]}"):

@@ -110,8 +110,8 @@ def text(result):
         f"Study {result['study']}: {result['replicates']} replicates, {result['rounds']} rounds of {methods}",
         f"Data set {dataset['name']}: {dataset['train']:,} training and {dataset['test']:,} test images of "
         f"{channels} x {height} x {width}, {dataset['classes']:,} classes ({dataset['origin']})",
-        f"Network {network['name']}: {scaled(network['parameters'])} parameters, {scaled(network['macs'])} multiply-adds "
-        f"an image, {network['compared_layers']} of {network['dumped_layers']} layers compared",
+        f"Network {network['name']}: {scaled(network['parameters'])} parameters, {scaled(network['macs'])} "
+        f"multiply-adds an image, {network['compared_layers']} of {network['dumped_layers']} layers compared",
         _machine_line(machine, on_gpu),
         "",
     ]

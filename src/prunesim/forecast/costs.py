@@ -1,8 +1,8 @@
 """The cost model: how much work each job does, and how long that takes.
 
 A job takes the start-up of its verb and a sum of amounts of work, each at its price. Amounts are functions of the
-config and the network; prices were measured by ``benchmarks/scaling.py`` on the machine named in `MEASURED_ON`, and those
-of a GPU are assumptions (`GPU_TFLOPS`). docs/scaling.md holds forecasts against measured times.
+config and the network; prices were measured by ``benchmarks/scaling.py`` on the machine named in `MEASURED_ON`, and
+those of a GPU are assumptions (`GPU_TFLOPS`). docs/scaling.md holds forecasts against measured times.
 """
 
 MEASURED_ON = "one thread of an AMD EPYC, PyTorch 2.14.1, NumPy 2.4.6"
@@ -55,10 +55,10 @@ MEASURE_WEIGHTS = {
 KERNEL_MEASURES = ("cka_rbf", "mutual_knn")
 KERNEL_SAMPLES = 2000
 
-# Operations a second (two a multiply-add, three passes an image) that a GPU of the Ampere generation sustains in training,
-# in units of 10^12: two thirds of what NVIDIA's tuned ResNet-50 reaches, 938 images/s in TF32 and 2,470 in mixed precision
-# on an A100, and for float32, where no tensor cores help, 367 on a V100 (DeepLearningExamples, PyTorch, ResNet50 v1.5).
-# Not measured here.
+# 10^12 operations a second (two a multiply-add, three passes an image) that a GPU of the Ampere generation sustains in
+# training: two thirds of what NVIDIA's tuned ResNet-50 reaches, 938 images/s in TF32 and 2,470 in mixed precision on an
+# A100, and for float32, where no tensor cores help, 367 on a V100 (DeepLearningExamples, PyTorch, ResNet50 v1.5). Not
+# measured here.
 GPU_TFLOPS = {"float32": 6.0, "tf32": 15.0, "bfloat16": 40.0}
 # Seconds to launch the kernels of one operation, forward, backward and update. Assumed.
 GPU_MODULE_STEP = 1e-4

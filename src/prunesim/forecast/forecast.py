@@ -31,7 +31,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     dict
         JSON-serialisable: ``study``, ``replicates``, ``rounds``, ``methods``, ``dataset``, ``network``, ``machine``,
         ``rules`` (a dict for each, in the order of the pipeline), ``jobs``, ``cpu_hours``, ``gpu_hours``,
-        ``wall_seconds``, ``chain_seconds``, ``disk`` (bytes by kind), ``sampling`` (by compared layer) and ``findings``.
+        ``wall_seconds``, ``chain_seconds``, ``disk`` (bytes by kind), ``sampling`` (by compared layer), ``findings``.
     """
     images = image_sizes(config["dataset"], given or {}, results)
     profile = network_profile(config["network"], images.shape, images.classes)

@@ -1,4 +1,4 @@
-"""The profile of a network of the user's own: it is built and run once without data. The one part that needs PyTorch."""
+"""The profile of a network of the user's own, which is built and run once without data. Needs PyTorch."""
 
 import torch
 from torch import nn
