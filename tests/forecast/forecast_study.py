@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from prunesim.forecast.images import Images
+from prunesim.forecast.jobs import Machine, study_jobs
+from prunesim.forecast.overlays import read_config
 from prunesim.forecast.profile import network_profile
-from prunesim.forecast.study import Machine, read_config, study_jobs
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = Images(1438, 359, (1, 8, 8), 10, "as published")

@@ -17,8 +17,8 @@ from prunesim.datasets.known import KNOWN
 from prunesim.errors import PrunesimError
 from prunesim.forecast import costs
 from prunesim.forecast.images import PUBLISHED, image_sizes
+from prunesim.forecast.jobs import sampled
 from prunesim.forecast.profile import Profile, built_in_profile, network_profile
-from prunesim.forecast.study import sampled
 from prunesim.forecast.traced import traced_profile
 from prunesim.networks.build import build_network, trace
 from prunesim.networks.state import network_arrays

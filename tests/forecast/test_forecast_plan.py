@@ -9,7 +9,7 @@ from forecast_study import ROOT, config
 
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
-from prunesim.forecast.study import read_config
+from prunesim.forecast.overlays import read_config
 from prunesim.forecast.words import duration, scaled, size
 
 CLUSTER = ["--nodes", "8", "--gpus", "1", "--cores", "16", "--memory", "512"]

@@ -2,8 +2,8 @@
 
 import pytest
 
+from prunesim.forecast.jobs import Job
 from prunesim.forecast.schedule import remaining, simulate
-from prunesim.forecast.study import Job
 
 
 def job(name, seconds, needs=(), cores=1, gpus=0):

@@ -8,7 +8,8 @@ from pathlib import Path
 from prunesim.errors import PrunesimError
 from prunesim.forecast.costs import MEASURED_ON
 from prunesim.forecast.forecast import forecast
-from prunesim.forecast.study import Machine, read_config
+from prunesim.forecast.jobs import Machine
+from prunesim.forecast.overlays import read_config
 from prunesim.forecast.words import duration, scaled, size
 
 

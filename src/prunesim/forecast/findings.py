@@ -20,8 +20,8 @@ def findings(result, config, jobs, machine, free_disk=None):
     result : dict
         From `prunesim.forecast.forecast.forecast`, but for this.
     config : dict
-    jobs : list of prunesim.forecast.study.Job
-    machine : prunesim.forecast.study.Machine
+    jobs : list of prunesim.forecast.jobs.Job
+    machine : prunesim.forecast.jobs.Machine
     free_disk : int, optional
         Bytes.
 

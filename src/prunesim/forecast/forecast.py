@@ -3,9 +3,9 @@
 from prunesim.forecast import costs
 from prunesim.forecast.findings import findings
 from prunesim.forecast.images import image_sizes
+from prunesim.forecast.jobs import sampled, study_jobs
 from prunesim.forecast.profile import network_profile
 from prunesim.forecast.schedule import remaining, simulate
-from prunesim.forecast.study import sampled, study_jobs
 from prunesim.networks.spec import compared_layers
 
 DISK_KINDS = ("data set", "networks", "activations", "records")
@@ -17,8 +17,8 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     Parameters
     ----------
     config : dict
-        From `prunesim.forecast.study.read_config`.
-    machine : prunesim.forecast.study.Machine
+        From `prunesim.forecast.overlays.read_config`.
+    machine : prunesim.forecast.jobs.Machine
     given : dict, optional
         What is known of the data set, see `prunesim.forecast.images.image_sizes`.
     results : path-like

@@ -11,7 +11,7 @@ def simulate(jobs, cores, gpus):
 
     Parameters
     ----------
-    jobs : list of prunesim.forecast.study.Job
+    jobs : list of prunesim.forecast.jobs.Job
         Each after those that it needs.
     cores, gpus : int
         Of all nodes together. A job that asks for more cores takes all there are, as with Snakemake.
