@@ -123,7 +123,9 @@ def dumping(folder):
         save_array(data / "test_images.npy", np.zeros((images, height, sides, channels), dtype=np.uint8))
         save_array(data / "test_labels.npy", np.zeros(images, dtype=np.int64))
         description = {"classes": ["x"] * classes, "shape": [height, sides, channels]}
-        write_json(data / "dataset.json", description | {"mean": [0.5] * channels, "std": [0.3] * channels})
+        description |= {"mean": [0.5] * channels, "std": [0.3] * channels}
+        description["sha256"] = {path.name: sha256_file(path) for path in data.glob("*.npy")}
+        write_json(data / "dataset.json", description)
         save_tensors(folder / "w.safetensors", network_arrays(build_network(network_settings, shape, classes, 0)), {})
         profile = network_profile(network_settings, shape, classes)
         told = {

@@ -109,6 +109,13 @@ def test_imagenet_says_what_breaks_first(capsys):
     assert faster["gpu_hours"] == pytest.approx(result["gpu_hours"] / 2, rel=0.1)
 
 
+@pytest.mark.parametrize("config_", [[], ["--config", "dataset={resize: [128, 128]}"]], ids=["224", "128"])
+def test_the_documented_forecasts_are_current(capsys, config_):
+    """Each block in docs/scaling.md is a command and what it printed; the second one differs by one setting."""
+    assert main(["plan", "--configfile", "experiments/imagenet-resnet50.yaml", *config_, *CLUSTER, *IMAGENET]) == 0
+    assert capsys.readouterr().out in (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("assignments", "options", "sentence"),
     [

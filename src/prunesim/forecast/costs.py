@@ -9,48 +9,48 @@ MEASURED_ON = "one thread of an AMD EPYC, PyTorch 2.14.1, NumPy 2.4.6"
 
 # Seconds until a verb has imported what it needs and read its settings, and does its smallest job.
 START_UP = {
-    "fetch": 1.0,
-    "train": 1.5,
-    "rewind": 1.5,
-    "prune": 0.1,
-    "dump": 1.5,
-    "similarity": 0.12,
-    "table": 0.1,
-    "claims": 0.4,
-    "figure": 1.3,
-    "verify": 0.1,
+    "fetch": 0.8,
+    "train": 1.3,
+    "rewind": 1.3,
+    "prune": 0.12,
+    "dump": 1.2,
+    "similarity": 0.13,
+    "table": 0.12,
+    "claims": 0.35,
+    "figure": 1.25,
+    "verify": 0.12,
 }
 # Seconds of Snakemake itself: to start, and for each job it starts, one after the other.
-SNAKEMAKE = {"start": 1.3, "job": 0.02}
+SNAKEMAKE = {"start": 1.1, "job": 0.02}
 
 # Seconds for one of each.
 PRICES = {
-    "training": {"module_step": 7.2e-5, "mac": 1.08e-11, "element": 6.3e-10},
-    "dumping": {"mac": 2.1e-11, "element": 9.7e-10, "byte": 2.8e-9},
-    "comparing": {"product": 4.9e-11, "cube": 7.7e-10, "block_entry": 1.4e-8, "pair": 4e-4},
+    "training": {"module_step": 6.6e-5, "mac": 1.05e-11, "element": 5.8e-10},
+    "dumping": {"mac": 1.27e-11, "element": 2.64e-9, "byte": 2.1e-9},
+    "comparing": {"product": 4.7e-11, "cube": 7.6e-10, "block_entry": 1.06e-8, "pair": 4e-4},
     # Kernels of 2,000 samples, prepared once a network and draw, compared once a pair and draw.
-    "cka_rbf": {"prepared": 0.067, "compared": 0.032},
-    "mutual_knn": {"prepared": 0.05, "compared": 0.007},
-    "fetching": {"file": 1.8e-3, "image": 6.3e-7, "byte": 2.3e-9},
-    "pruning": {"weight": 5.8e-9},
-    "writing": {"byte": 2.1e-9},
-    "checking": {"byte": 5.2e-10},
+    "cka_rbf": {"prepared": 0.086, "compared": 0.0085},
+    "mutual_knn": {"prepared": 0.05, "compared": 0.0045},
+    "fetching": {"file": 1.8e-3, "image": 4.9e-7, "byte": 2.2e-9},
+    "pruning": {"weight": 5.7e-9},
+    "writing": {"byte": 1.3e-9},
+    "checking": {"byte": 5.1e-10},
     "tabling": {"file": 2e-4},
 }
 # How long the decompositions take that all measures need, and what each measure adds, against cca_mean, svcca and
 # cka_linear together.
-SHARED_WEIGHT = 0.035
+SHARED_WEIGHT = 0.032
 MEASURE_WEIGHTS = {
     "cca_mean": 0.547,
-    "cca_mean_98": 0.855,
-    "svcca": 0.415,
-    "pwcca": 0.613,
-    "cka_linear": 0.003,
-    "cka_linear_debiased": 0.065,
-    "nbs": 0.188,
-    "procrustes_distance": 0.188,
-    "linear_r2": 0.077,
-    "subspace_match": 1.347,
+    "cca_mean_98": 0.908,
+    "svcca": 0.421,
+    "pwcca": 0.589,
+    "cka_linear": 0.0,
+    "cka_linear_debiased": 0.076,
+    "nbs": 0.203,
+    "procrustes_distance": 0.2,
+    "linear_r2": 0.071,
+    "subspace_match": 1.623,
 }
 KERNEL_MEASURES = ("cka_rbf", "mutual_knn")
 KERNEL_SAMPLES = 2000
@@ -147,14 +147,14 @@ def kernel_seconds(networks, pairs, samples, draws, measures):
 # --- Memory, in bytes ----------------------------------------------------------------------------------------------
 
 # Of a process that has imported NumPy, seaborn, PyTorch, or PyTorch with CUDA.
-IMPORTED = {"numpy": 60e6, "figures": 300e6, "torch": 400e6, "cuda": 3e9}
+IMPORTED = {"numpy": 30e6, "figures": 300e6, "torch": 530e6, "cuda": 3e9}
 GPU_CONTEXT = 0.6e9
 # What is needed at the same time as what is kept: gradients of a layer, working space of convolutions. Assumed.
 WORKING_SPACE = 1.5
 COMPARISON_BUFFER = 128 << 20
 MOMENTS_AT_ONCE = 1 << 30
-# Peak of a comparison in sizes of its moments, from docs/performance.md.
-MOMENTS_PEAK = 3.4
+# Peak of a comparison in sizes of its moments, measured at 256 to 1,024 neurons.
+MOMENTS_PEAK = 2.2
 
 
 def training_memory(profile, settings, images, gpu):

@@ -10,6 +10,8 @@ SAMPLES_PER_NEURON = 5
 MANY_JOBS = 5000
 LONG_FETCH = 1800
 LONG_JOB = 12 * 3600
+# Up to this size profiles/default has Snakemake recognise a file by its content.
+CHECKSUM_BYTES = 1e9
 
 
 def findings(result, config, jobs, machine, free_disk=None):
@@ -152,6 +154,17 @@ def _long_jobs(jobs):
         yield (
             f"A job of {longest.rule} takes {duration(longest.seconds)}. A queue with a shorter limit kills it; a "
             "training then goes on from its last finished epoch when it is submitted again."
+        )
+
+
+def _large_files(result):
+    dataset = result["dataset"]
+    channels, height, width = dataset["shape"]
+    stored = dataset["train"] * channels * height * width
+    if stored > CHECKSUM_BYTES:
+        yield (
+            f"train_images.npy has {size(stored)}, more than max-checksum-file-size in profiles/default, so Snakemake "
+            "knows it by its time and not by its content: whoever copies or touches it, trains everything again."
         )
 
 
