@@ -9,7 +9,7 @@ import pytest
 from forecast_study import ROOT, config, jobs
 from pipeline.pipeline_runs import job_stats
 
-from prunesim.forecast.costs import START_UP
+from prunesim.forecast.costs import SNAKEMAKE, START_UP
 
 CASES = {
     "default": [],
@@ -89,7 +89,7 @@ def test_fine_tuning_trains_its_own_epochs():
     short, long = ({job.name: job for job in jobs(config("rounds=1", *more))} for more in ([fine], []))
     assert short["networks/rep0/dense"].seconds == long["networks/rep0/dense"].seconds
     round_ = "networks/rep0/imp/round01"
-    start = START_UP["train"]
+    start = START_UP["train"] + SNAKEMAKE["job"]
     assert short[round_].seconds - start == pytest.approx((long[round_].seconds - start) / 10, rel=0.2)
     late = "methods={imp: {rewind: {epoch: 15}}}"
     late = {job.name: job for job in jobs(config("rounds=1", late))}

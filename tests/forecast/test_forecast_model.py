@@ -191,7 +191,7 @@ def test_a_gpu_is_for_trainings_and_dumps():
         for tflops in (1e-6, 1e-5)
     )
     assert {job.rule for job in slow.values() if job.gpus} == {"train_dense", "retrain", "dump"}
-    start = costs.START_UP["train"]
+    start = costs.START_UP["train"] + costs.SNAKEMAKE["job"]
     ratio = (slow["networks/rep0/dense"].seconds - start) / (fast["networks/rep0/dense"].seconds - start)
     assert ratio == pytest.approx(10, rel=0.01)
     assert all(job.gpus == 0 for job in jobs(config("training={device: cpu}"), machine=MACHINE._replace(gpus=1)))

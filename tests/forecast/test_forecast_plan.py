@@ -200,11 +200,14 @@ def test_words():
         "1.23 GB",
         "4 TB",
     ]
-    assert [duration(s) for s in (0.123, 12, 90, 3700, 90_000)] == [
+    assert [duration(s) for s in (0.123, 9.96, 119, 150, 3599, 3700, 172_799, 259_300)] == [
         "0.12 s",
-        "12 s",
+        "10 s",
+        "119 s",
         "2 min",
-        "1 h 1 min",
-        "1 days 1 h",
+        "1 h 0 min",
+        "1 h 2 min",
+        "2 days 0 h",
+        "3 days 0 h",
     ]
     assert [scaled(count) for count in (950, 21_018, 2.5e6, 4.09e9)] == ["950", "21,018", "2.5 million", "4.09 billion"]

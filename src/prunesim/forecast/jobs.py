@@ -132,7 +132,7 @@ class _Rules:
 
     def job(self, rule, name, needs, verb, seconds, **values):
         writes = values.pop("writes", {})
-        started = costs.START_UP[verb] + self.machine.overhead
+        started = costs.START_UP[verb] + costs.SNAKEMAKE["job"] + self.machine.overhead
         writes = {**writes, "records": writes.get("records", 0) + NOTES_BYTES}
         return Job(rule, name, needs, started + seconds, writes=writes, **values)
 

@@ -11,14 +11,16 @@ def size(count):
 
 def duration(seconds):
     """Return seconds as ``2 h 5 min``, in two units at most."""
-    if seconds < 60:
-        return f"{seconds:.2g} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86400
+    if seconds < 119.5:
+        return f"{seconds:.2g} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
     if minutes < 60:
-        return f"{minutes:.0f} min"
-    if hours < 24:
-        return f"{int(hours)} h {int(minutes % 60)} min"
-    return f"{int(days)} days {int(hours % 24)} h"
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min"
+    days, hours = divmod(round(seconds / 3600), 24)
+    return f"{days} days {hours} h"
 
 
 def scaled(count):
