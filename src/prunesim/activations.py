@@ -12,6 +12,7 @@ from prunesim.files import atomic_path, sha256_file, write_json
 from prunesim.images import load_description, load_images
 from prunesim.networks.build import activation_kind, build_network, output_name, trace
 from prunesim.networks.state import load_arrays
+from prunesim.sampling import choose_images, choose_positions, position_cap
 from prunesim.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import choose_device, make_exact
@@ -76,54 +77,6 @@ def dump_activations(settings, dataset, weights, output, log=print):
         {"images": chosen.tolist(), "positions_cap": cap, "layers": index, "device": str(device)},
     )
     return {"device": str(device)}
-
-
-def choose_images(available, wanted, study_seed):
-    """Return the ascending indices of the images whose activations are dumped, the same for every network."""
-    rng = np.random.default_rng(derive_seed(study_seed, "images"))
-    return np.sort(rng.permutation(available)[: min(wanted, available)])
-
-
-def position_cap(layers, images, megabytes):
-    """Return the largest number of positions an image for which all sampled layers fit in `megabytes`."""
-
-    def size(cap):
-        return sum(4 * images * layer["shape"][0] * min(_positions(layer), cap) for layer in layers)
-
-    low, high = 1, max(_positions(layer) for layer in layers)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(middle) <= megabytes * 1e6 else (low, middle - 1)
-    return low
-
-
-def _positions(layer):
-    return int(np.prod(layer["shape"][1:], dtype=int))
-
-
-def choose_positions(layer, images, cap, seed):
-    """Return the positions at which a layer is sampled.
-
-    Parameters
-    ----------
-    layer : dict
-        ``shape``: ``(channels, height, width)`` or ``(units,)``.
-    images : int
-    cap : int
-        Largest number of positions an image.
-    seed : int
-
-    Returns
-    -------
-    numpy.ndarray
-        images x positions, int64, ascending in each row: a draw of its own for each image, without replacement.
-    """
-    available = _positions(layer)
-    count = min(available, cap)
-    if count == available:
-        return np.broadcast_to(np.arange(available), (images, available))
-    keys = np.random.default_rng(seed).random((images, available))
-    return np.sort(np.argpartition(keys, count, axis=1)[:, :count], axis=1)
 
 
 def _check_layers(found, expected):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch.nn import functional
 
 from prunesim import activations as module
-from prunesim.activations import choose_images, choose_positions, dump_activations, position_cap
+from prunesim.activations import dump_activations
 from prunesim.arrays import load_array, load_tensors, save_array, save_tensors
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
@@ -21,6 +21,7 @@ from prunesim.files import read_json, sha256_file
 from prunesim.images import load_images
 from prunesim.networks.build import build_network, trace, weight_kinds
 from prunesim.networks.state import load_arrays, network_arrays
+from prunesim.sampling import choose_images, choose_positions, position_cap
 
 SHAPE = (2, 10, 8)
 SHAPES = {

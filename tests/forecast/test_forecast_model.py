@@ -7,18 +7,15 @@ import numpy as np
 import pytest
 import torch
 from forecast_study import DIGITS, MACHINE, ROOT, config, jobs
-from hypothesis import given
-from hypothesis import strategies as st
 from PIL import Image
 
-from prunesim.activations import BATCH, position_cap
+from prunesim.activations import BATCH
 from prunesim.datasets.convert import fetch
 from prunesim.datasets.known import KNOWN
 from prunesim.errors import PrunesimError
 from prunesim.forecast import costs
 from prunesim.forecast.images import PUBLISHED, image_sizes
-from prunesim.forecast.jobs import sampled
-from prunesim.forecast.profile import Profile, built_in_profile, network_profile
+from prunesim.forecast.profile import built_in_profile, network_profile
 from prunesim.forecast.traced import traced_profile
 from prunesim.networks.build import build_network, trace
 from prunesim.networks.state import network_arrays
@@ -145,18 +142,6 @@ def test_the_layers_of_the_config_must_be_those_of_the_network():
     told["network"]["name"] = f"{ROOT}/examples/my_network.py:small"
     with pytest.raises(PrunesimError, match=r"^network.layers: the network has the layers 1, 3, 4, 6, 7, 8, but the "):
         jobs(told)
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 300), st.integers(1, 40), st.integers(1, 40)), min_size=1, max_size=6),
-    st.integers(1, 500),
-    st.floats(1e-6, 5),
-)
-def test_the_bound_of_positions_is_that_of_the_dump(shapes, images, megabytes):
-    profile = Profile({str(i): shape for i, shape in enumerate(shapes)}, {}, 0, 0, 0, 0, 0, 0)
-    positions, cap = sampled(profile, images, megabytes)
-    assert cap == position_cap([{"shape": shape} for shape in shapes], images, megabytes)
-    assert list(positions.values()) == [min(prod(shape[1:]), cap) for shape in shapes]
 
 
 # --- Costs

@@ -1,6 +1,6 @@
 """The jobs of a study, with what each needs and takes."""
 
-from math import ceil, prod
+from math import ceil
 from typing import NamedTuple
 
 from prunesim import paths
@@ -11,6 +11,7 @@ from prunesim.forecast.images import published_bytes
 from prunesim.networks.spec import activation_layers, compared_layers
 from prunesim.pruning import select_tensors
 from prunesim.rewinding import first_step, rewind_file, round_training
+from prunesim.sampling import position_cap, positions_of
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
@@ -98,20 +99,10 @@ def study_jobs(config, images, profile, machine):
 
 
 def sampled(profile, images, megabytes):
-    """Return the positions an image at which each layer is sampled, by layer, and their common bound.
-
-    The bound is that of `prunesim.activations.position_cap`, which needs PyTorch.
-    """
-    positions = {name: prod(shape[1:]) for name, shape in profile.layers.items()}
-
-    def size(cap):
-        return sum(4 * images * shape[0] * min(positions[name], cap) for name, shape in profile.layers.items())
-
-    low, high = 1, max(positions.values())
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if size(middle) <= megabytes * 1e6 else (low, middle - 1)
-    return {name: min(count, low) for name, count in positions.items()}, low
+    """Return the positions an image at which each layer is sampled, by layer, and their common bound."""
+    layers = {name: {"shape": shape} for name, shape in profile.layers.items()}
+    cap = position_cap(layers.values(), images, megabytes)
+    return {name: min(positions_of(layer), cap) for name, layer in layers.items()}, cap
 
 
 class _Rules:
