@@ -13,6 +13,8 @@ from prunesim.files import sha256_file, write_json
 
 # The arguments that say which artifact of a study a job makes.
 IDENTITY = ("family", "replicate", "method", "round", "layer", "name")
+# The variables by which numerical libraries choose threads and kernels, and so the last digits.
+NUMERIC = ("OMP_", "OPENBLAS_", "MKL_", "KMP_", "VECLIB_", "CUBLAS_", "NVIDIA_TF32", "TORCH_", "CUDA_VISIBLE")
 PACKAGES = ("numpy", "scipy", "torch", "torchvision", "safetensors", "pandas", "scikit-learn", "snakemake")
 
 
@@ -81,6 +83,7 @@ def provenance(packages=PACKAGES):
         "processor": _processor(),
         "host": platform.node(),
         "cores": os.cpu_count(),
+        "environment": {key: value for key, value in sorted(os.environ.items()) if key.startswith(NUMERIC)},
         **_commit(),
     }
 
