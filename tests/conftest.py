@@ -38,3 +38,19 @@ def finished(made_once):
     """Return a clone in which the tiny study has run on two cores. It is made once, and no test may change it."""
     # What a path may hold: blanks, and what a shell would take for its own.
     return made_once("a clone's $HOME & more", lambda clone: run(copy_source(REPOSITORY, clone)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter):
+    """Print how many of the faults of tests/faults were survived."""
+    faults = {
+        outcome: [
+            report
+            for report in terminalreporter.getreports(outcome)
+            if ("fault", "survived") in getattr(report, "user_properties", []) and report.when == "call"
+        ]
+        for outcome in ("passed", "failed")
+    }
+    count = sum(map(len, faults.values()))
+    if count:
+        terminalreporter.write_line(f"faults survived: {len(faults['passed'])} of {count}")

@@ -1,16 +1,12 @@
 """What goes wrong is said in one sentence on the terminal, leaves no half file, and can be put right."""
 
-import os
 import re
-import shlex
 import struct
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline_runs import STUDY, TINY, contents, due, job_stats, run, snakemake
+from pipeline_runs import STUDY, contents, due, job_stats, run, snakemake
 
 from prunesim.arrays import load_tensors, save_tensors
 
@@ -136,33 +132,3 @@ def test_truncated_weights(clone):
     assert job_stats(run(clone, targets=[ACTIVATIONS])) == {"retrain": 1, "dump": 1}
     assert (clone / WEIGHTS).read_bytes() == weights
     assert contents(activations, "") == before
-
-
-DISK = """
-set -eu
-mount -t tmpfs -o size=100k none {folder}
-{snakemake} || echo "status $?"
-find {folder} -type f -printf 'left %p\\n'
-mount -o remount,size=20m {folder}
-{snakemake}
-echo "status $?"
-"""
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="mount namespaces are Linux's")
-def test_full_disk(clone):
-    """A file system that is too small is mounted where the activations go, in a namespace of this test."""
-    sizes = [path.stat().st_size for path in (clone / ACTIVATIONS).parent.iterdir()]
-    assert max(sizes) < 100_000 < sum(sizes)
-    # The folder above, because Snakemake removes the one that a failed job leaves empty.
-    folder = os.path.dirname(os.path.dirname(ACTIVATIONS))
-    words = [sys.executable, "-m", "snakemake", "--cores", "1", "--configfile", TINY, "--", ACTIVATIONS]
-    script = DISK.format(snakemake=shlex.join(words), folder=folder)
-    namespace = ["unshare", "--mount"] + (["--map-root-user"] if os.geteuid() else [])
-    done = subprocess.run([*namespace, "sh", "-c", script], cwd=clone, capture_output=True, text=True, check=False)
-    printed = done.stdout + done.stderr
-    assert re.findall(r"^status (\d)", done.stdout, re.MULTILINE) == ["1", "0"], printed
-    sentence = rf"prunesim dump: The disk is full: {folder}/round02/\S+\.npy could not be written; free some space"
-    assert len(re.findall(sentence, printed)) == 1, printed
-    assert re.findall(r"^left .*", done.stdout, re.MULTILINE) == [], printed
-    assert "Traceback" not in printed, printed
