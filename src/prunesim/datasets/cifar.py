@@ -1,7 +1,8 @@
 """CIFAR-10 and CIFAR-100: the archive for Python, or the folder of batches that it unpacks to.
 
-The batches are pickles, which can run code when they are opened, so no file is opened before its
-checksum was found to be the published one, whatever the name of the data set.
+The batches are pickles, which could run code when they are opened. Two things stand against that, and either is enough:
+no file is opened before its checksum was found to be the published one, whatever the name of the data set; and it is
+then read as plain data (`prunesim.datasets.pickled`). Names, addresses and layout are those of torchvision's classes.
 """
 
 import tarfile
@@ -9,16 +10,19 @@ import zlib
 
 import numpy as np
 
-from prunesim.datasets import originals
+from prunesim.datasets import originals, pickled
 from prunesim.datasets.source import Source, array_split, folder_of_originals, origin_of_files, record
 from prunesim.errors import PrunesimError
 
 TORCHVISION_CLASSES = {"cifar10": "CIFAR10", "cifar100": "CIFAR100"}
+LABELS = {"cifar10": "labels", "cifar100": "fine_labels"}
+SHAPE = (3, 32, 32)
+PIXELS = 3 * 32 * 32
 ADVICE = "its content is pickled and could run code, so only the published file is opened; get it again"
 
 
 def read(settings, work, known, log):
-    """Copy, check and read the batches; torchvision's class does the reading."""
+    """Copy, check and read the batches."""
     from torchvision import datasets
 
     dataset = getattr(datasets, TORCHVISION_CLASSES[settings["source"]])
@@ -38,16 +42,52 @@ def read(settings, work, known, log):
     for entry in files:
         log(f"{folder / entry['file']}: checksum as published")
 
-    # Checked above against `known`, so torchvision's own table is not used a second time.
-    unchecked = {
-        "train_list": [(name, None) for name in train],
-        "test_list": [(name, None) for name in test],
-        "meta": dataset.meta | {"md5": None},
+    classes = read_classes(target / dataset.meta["filename"], dataset.meta["key"])
+    splits = {
+        split: array_split(split, *read_batches([target / name for name in batches], LABELS[settings["source"]]))
+        for split, batches in (("train", train), ("test", test))
     }
-    reader = type(dataset.__name__, (dataset,), unchecked)
-    halves = {split: reader(work, train=split == "train") for split in ("train", "test")}
-    splits = {split: array_split(split, half.data, np.array(half.targets)) for split, half in halves.items()}
-    return Source(list(halves["train"].classes), splits, lambda: origin_of_files(settings, served, files))
+    return Source(classes, splits, lambda: origin_of_files(settings, served, files) | {"reader": "prunesim"})
+
+
+def read_batches(paths, key):
+    """Return the images (uint8, N x 32 x 32 x 3) and labels of some batches.
+
+    Parameters
+    ----------
+    paths : list of pathlib.Path
+    key : str
+        What the labels are called in them.
+
+    Raises
+    ------
+    PrunesimError
+        If a file is not a batch of images and labels.
+    """
+    images, labels = [], []
+    for path in paths:
+        batch = pickled.load_dict(path)
+        data, numbers = batch.get("data"), batch.get(key)
+        if not isinstance(data, np.ndarray) or data.shape[1:] != (PIXELS,):
+            raise PrunesimError(f"{path.name} has no array `data` of {PIXELS} bytes an image; get the file again.")
+        if not _are_labels(numbers, len(data)):
+            raise PrunesimError(f"{path.name} has no list `{key}` of {len(data)} labels; get the file again.")
+        images.append(data)
+        labels += numbers
+    pixels = np.concatenate(images).reshape(-1, *SHAPE).transpose(0, 2, 3, 1)
+    return pixels, np.array(labels, np.int64)
+
+
+def _are_labels(numbers, count):
+    return isinstance(numbers, list) and len(numbers) == count and all(type(n) is int and 0 <= n < 100 for n in numbers)
+
+
+def read_classes(path, key):
+    """Return the names of the classes, in the order of the labels."""
+    names = pickled.load_dict(path).get(key)
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise PrunesimError(f"{path.name} has no list `{key}` of names; get the file again.")
+    return names
 
 
 def unpack(archive, base_folder, names, target, known):

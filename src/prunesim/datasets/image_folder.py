@@ -3,6 +3,7 @@
 import hashlib
 import os
 import stat
+import unicodedata
 import warnings
 
 import numpy as np
@@ -15,6 +16,8 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", "
 # Formats that are decoded; EPS and the like would start another program.
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "TIFF", "WEBP", "PPM")
 MAX_PIXELS = 2**26
+# More than any 8-bit image of that many pixels takes; a sparse file or a link may be without end.
+MAX_BYTES = 2**29
 PROGRESS_IMAGES = 10_000
 SPLITS = ("train", "test")
 
@@ -51,7 +54,9 @@ def read(settings, work, known, log):
     for split in SPLITS:
         log(f"{folder / split}: {sum(map(len, listed[split].values()))} images of {len(classes)} classes")
     if ignored:
-        log(f"{folder}: {len(ignored)} files are not images by their names and are ignored, as {ignored[0]}")
+        log(f"{folder}: {len(ignored)} files are not images by their names and are ignored, as {_shown(ignored[0])}")
+    if outside := _links_outside(folder, listed):
+        log(f"{folder}: {len(outside)} images are links to other folders, as {_shown(outside[0])}")
 
     digests = {}
 
@@ -137,6 +142,7 @@ def read_image(path):
     """
     from PIL import Image, ImageOps
 
+    _refuse_if(path.stat().st_size > MAX_BYTES, path, f"has more than {MAX_BYTES} bytes, too many for an image")
     sha256 = originals.sha256(path)
     try:
         with warnings.catch_warnings():
@@ -170,9 +176,15 @@ def digest_of_digests(folder, digests):
         What the paths in the lines are relative to.
     digests : dict of pathlib.Path to str
     """
-    named = {os.fsencode(path.relative_to(folder)): sha256 for path, sha256 in digests.items()}
-    lines = (named[name].encode() + b"  " + name + b"\n" for name in sorted(named))
+    named = {os.fsencode(path.relative_to(folder)): sha256.encode() for path, sha256 in digests.items()}
+    lines = (_line(name, named[name]) for name in sorted(named))
     return hashlib.sha256(b"".join(lines)).hexdigest()
+
+
+def _line(name, sha256):
+    if b"\\" in name:
+        return b"\\" + sha256 + b"  " + name.replace(b"\\", b"\\\\") + b"\n"
+    return sha256 + b"  " + name + b"\n"
 
 
 def _grey_or_colour(image, path):
@@ -197,6 +209,24 @@ def _refuse_if(condition, path, fault):
         raise PrunesimError(f"{path} {fault}.")
 
 
+def _links_outside(folder, listed):
+    """Return the images that are links to, or lie in linked folders of, some place outside `folder`."""
+    root, outside = folder.resolve(), []
+    for split, classes in listed.items():
+        for name, images in classes.items():
+            parents = (folder / split, folder / split / name)
+            linked = any(parent.is_symlink() for parent in parents)
+            outside += [
+                image for image in images if (linked or image.is_symlink()) and not image.resolve().is_relative_to(root)
+            ]
+    return outside
+
+
+def _shown(path):
+    """Return a path as text that any terminal takes, also if its bytes are no text."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 def _entries(folder):
     """Return the visible entries of a folder by name, each with whether it is a folder."""
     try:
@@ -205,6 +235,10 @@ def _entries(folder):
         raise PrunesimError(f"{folder} could not be read: {error.strerror or error}.") from error
     entries = []
     for path in paths:
+        if any(unicodedata.category(character) == "Cc" for character in path.name):
+            raise PrunesimError(
+                f"{folder} has an entry with a control character in its name, {path.name!r}; rename it."
+            )
         try:
             mode = path.stat().st_mode
         except OSError as error:
