@@ -32,6 +32,9 @@ TOOLS = {
     "layers": "list the layers of a network",
     "verify": "check the artifacts of a study",
     "plan": "forecast the jobs, hours, disk and memory of a study",
+    "diff": "compare two studies artifact by artifact",
+    "archive": "pack a study into one file",
+    "restore": "bring back an archived study",
     "config-docs": "print the description of the config as Markdown",
 }
 VERBS = JOBS | TOOLS

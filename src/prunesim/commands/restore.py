@@ -1,0 +1,21 @@
+"""Bring an archived study back into the clone of the repository that is the working directory."""
+
+from prunesim.archive import restore_study
+
+
+def add_arguments(parser):
+    parser.add_argument("archive", metavar="FILE", help="what prunesim archive wrote")
+
+
+def run(arguments):
+    manifest, counts = restore_study(arguments.archive)
+    study = manifest["study"]
+    configfile = f"--configfile results/{study}/config.yaml"
+    commit = manifest["commit"] or "unknown"
+    print(
+        f"results/{study}: {counts['written']} files written, {counts['kept']} were there ({manifest['contents']} of "
+        f"{manifest['created']}, commit {commit[:12]})"
+    )
+    print("To see what is due, and to draw the figures whatever has become of the code that trains:")
+    print(f"  snakemake --dry-run {configfile}")
+    print(f"  snakemake --profile profiles/figures {configfile} -- figures")

@@ -1,0 +1,111 @@
+"""What Snakemake knows of a study: its configuration, what is due, and the records of what was made."""
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+from prunesim.config import check_config, load_schema
+from prunesim.errors import PrunesimError
+
+RECORDS = ".snakemake/metadata"
+INCOMPLETE = ".snakemake/incomplete"
+LOCKS = ".snakemake/locks"
+MAX_NAME = 254
+NOTHING_TO_DO = "Nothing to be done"
+
+
+def record_path(output):
+    """Return where Snakemake keeps its record of an output, relative to `RECORDS`.
+
+    The name is the path in base64, split into folders where it is longer than a file name can be.
+    """
+    name = base64.urlsafe_b64encode(output.encode()).decode()
+    *folders, last = [name[start : start + MAX_NAME] for start in range(0, len(name), MAX_NAME)]
+    return "/".join([*(f"@{folder}" for folder in folders), last])
+
+
+def recorded_output(path):
+    """Return the output that a record is of, given its path relative to `RECORDS`.
+
+    Raises
+    ------
+    ValueError
+        If this is not the path of a record.
+    """
+    name = "".join(part.removeprefix("@") for part in path.split("/"))
+    output = base64.b64decode(name, altchars=b"-_", validate=True).decode()
+    if record_path(output) != path:
+        raise ValueError(f"{path} is not where the record of {output} lies")
+    return output
+
+
+def records(root):
+    """Return the record file of each output that Snakemake has made in `root`, by the output's path."""
+    folder = Path(root) / RECORDS
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            try:
+                found[recorded_output(path.relative_to(folder).as_posix())] = path
+            except ValueError:
+                continue  # of another version of Snakemake, which would not find it either
+    return found
+
+
+def merged_config(root, configfiles=(), assignments=()):
+    """Return the configuration of a study, put together as Snakemake does it.
+
+    Parameters
+    ----------
+    root : path-like
+        The clone.
+    configfiles, assignments : sequence of str
+        What ``snakemake --configfile`` and ``snakemake --config`` were given.
+
+    Returns
+    -------
+    dict
+        Complete. Given as an overlay on the ``config.yaml`` of the clone it gives itself.
+    """
+    from snakemake.cli import parse_config
+    from snakemake.common.configfile import load_configfile
+    from snakemake.exceptions import WorkflowError
+    from snakemake.utils import update_config
+
+    root = Path(root)
+    try:
+        overwriting = {}
+        for file in configfiles:
+            update_config(overwriting, load_configfile(file))
+        command_line = parse_config(list(assignments))
+        update_config(overwriting, command_line)
+        base = load_configfile(root / "config.yaml")
+        methods = list(base.get("methods") or {})
+        update_config(base, overwriting)
+    except (OSError, ValueError, WorkflowError) as error:
+        raise PrunesimError(f"The configuration could not be read: {' '.join(str(error).split())}.") from error
+    config = check_config(base, load_schema(root / "workflow/schemas/config.schema.yaml"), command_line)
+    # An overlay can only add to the methods.
+    config["methods"] |= {name: False for name in methods if name not in config["methods"]}
+    return config
+
+
+def due_jobs(root, configfile):
+    """Return how many jobs of each rule Snakemake would run for a study, by a dry run.
+
+    Raises
+    ------
+    PrunesimError
+        If Snakemake refuses.
+    """
+    words = ["--dry-run", "--quiet", "rules", "--cores", "1", "--configfile", str(configfile)]
+    command = [sys.executable, "-m", "snakemake", *words]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "it said nothing")
+        raise PrunesimError(f"Snakemake refuses a dry run in {root}: {last.strip()}")
+    if NOTHING_TO_DO in done.stdout:
+        return {}
+    table = done.stdout.partition("Job stats:\n")[2].partition("\ntotal ")[0].splitlines()[2:]
+    return {rule: int(count) for rule, count in (line.split() for line in table) if rule != "default"}
