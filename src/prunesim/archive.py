@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-import yaml
-
 from prunesim import archived, packing
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
@@ -190,7 +188,8 @@ def restore_study(archive, root="."):
         _make_older(root / entry["path"], entry["mtime_ns"])
     for entry in manifest["files"]:
         (root / INCOMPLETE / record_path(entry["path"])).unlink(missing_ok=True)
-    return manifest, {"written": len(wanted), "kept": len(kept)}
+    written = [place for _, place in wanted if not place.startswith(RECORDS)]
+    return manifest, {"written": len(written), "kept": len(kept)}
 
 
 # --- Archiving -----------------------------------------------------------------------------------------------------
@@ -226,6 +225,8 @@ def _walk(top):
 
 def _added_files(work, root, config):
     """Return what an archive adds to a study, by name."""
+    import yaml  # restoring does without
+
     note = f"# The whole configuration of this study: snakemake --configfile results/{config['study']}/{CONFIG}\n"
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     (work / CONFIG).write_text(note + text, encoding="utf-8")
@@ -272,7 +273,7 @@ def _compare(manifest, root):
             # A record belongs to the file that is there; a file system may need other folders for its long name.
             output = recorded_output(path.removeprefix(f"{RECORDS}/"))
             place = f"{RECORDS}/{record_path(output)}"
-            if not ((root / output).exists() and (root / place).exists()):
+            if not (root / place).exists() or not ((root / output).exists() or _is_same(root / place, entry)):
                 wanted.append((entry, place))
         elif not os.path.lexists(root / path):
             parents = [parent for parent in (root / path).relative_to(root).parents if os.path.lexists(root / parent)]

@@ -277,9 +277,7 @@ def _read_members(stream, use):
                 raise _RefusedError(f"{member.name!r:.200} is not a plain file of {entry['size']} bytes")
             use(entry, _verified(_chunks(tar, member), entry))
         if waiting:
-            raise _RefusedError(
-                f"{len(waiting)} of its files are missing, such as {next(iter(waiting))!r:.200}"
-            )
+            raise _RefusedError(f"{len(waiting)} of its files are missing, such as {next(iter(waiting))!r:.200}")
         # To the end, where gzip keeps its own checksum; a tar ends in zeros.
         while padding := stream.read(CHUNK_BYTES):
             if padding.strip(b"\0"):

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from prunesim.config import check_config, load_schema
+from prunesim.config import check_config, load_yaml
 from prunesim.errors import PrunesimError
 
 RECORDS = ".snakemake/metadata"
@@ -85,7 +85,7 @@ def merged_config(root, configfiles=(), assignments=()):
         update_config(base, overwriting)
     except (OSError, ValueError, WorkflowError) as error:
         raise PrunesimError(f"The configuration could not be read: {' '.join(str(error).split())}.") from error
-    config = check_config(base, load_schema(root / "workflow/schemas/config.schema.yaml"), command_line)
+    config = check_config(base, load_yaml(root / "workflow/schemas/config.schema.yaml"), command_line)
     # An overlay can only add to the methods.
     config["methods"] |= {name: False for name in methods if name not in config["methods"]}
     return config

@@ -1,11 +1,13 @@
 """Checking the artifacts of a study: what every file must be, whoever wrote it."""
 
 import functools
+import os
 from pathlib import Path
 
 import numpy as np
 
 from prunesim import paths
+from prunesim.archived import left_out_files
 from prunesim.arrays import load_array, load_tensors
 from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
 from prunesim.csvfiles import read_rows
@@ -18,6 +20,8 @@ from prunesim.rewinding import rewind_file
 
 def verify_study(study):
     """Check every artifact that is there, and what should be beside it.
+
+    What an archive left out of a study need not be there.
 
     Parameters
     ----------
@@ -38,10 +42,10 @@ def verify_study(study):
     """
     study = Path(study)
     networks = _networks(study)
-    if not networks:
+    if not networks and not left_out_files(study):
         raise PrunesimError(f"{study} holds no networks/rep0/dense; give the folder of a study, results/<study>.")
     problems = []
-    checksum = functools.cache(sha256_file)  # what several files vouch for is read once
+    checksum = _checksums(study)
     for key in networks:
         problems += _guarded(_check_network, study, key, networks, checksum)
     datasets = _used_datasets(study, networks)
@@ -68,6 +72,20 @@ def verify_study(study):
         "records": len(records),
     }
     return list(dict.fromkeys(problems)), counts
+
+
+def _checksums(study):
+    """Return a function from a file to its SHA-256, which is None for a file that an archive left out of the study.
+
+    What several files vouch for is read once.
+    """
+    left_out = {os.path.normpath(study / path) for path in left_out_files(study)}
+
+    @functools.cache
+    def checksum(path):
+        return None if os.path.normpath(path) in left_out and not path.exists() else sha256_file(path)
+
+    return checksum
 
 
 def _networks(study):
@@ -111,7 +129,7 @@ def _check_sums(folder, expected, checksum):
     return [
         f"{folder / file} is not the file that was made (checksum)."
         for file, made in expected.items()
-        if checksum(folder / file) != made
+        if checksum(folder / file) not in (made, None)
     ]
 
 
@@ -130,15 +148,18 @@ def _check_network(study, key, networks, checksum):
     if key != (metrics["replicate"], metrics["method"], metrics["round"]):
         problems.append(f"{folder / 'metrics.json'} says it is of another network.")
     problems += _check_sums(folder, metrics["files"], checksum)
-    weights, metadata = load_tensors(folder / "weights.safetensors")
-    for name, array in weights.items():
+    weights = (
+        None if checksum(folder / "weights.safetensors") is None else load_tensors(folder / "weights.safetensors")[0]
+    )
+    for name, array in (weights or {}).items():
         if not np.isfinite(array).all():
             problems.append(f"{folder / 'weights.safetensors'}: {name} is not all finite numbers.")
     if round_ == 0:
         return problems
     mask, about = load_tensors(folder / "mask.safetensors")
-    check_mask(mask, weights, folder / "mask.safetensors")
-    problems += _check_pruned(folder, weights, mask, metrics)
+    # Where the weights were left out, the mask itself has all that is asked of them.
+    check_mask(mask, weights or mask, folder / "mask.safetensors")
+    problems += _check_pruned(folder, weights or mask, mask, metrics)
     earlier = networks.get((replicate, method if round_ > 1 else "dense", round_ - 1))
     if earlier is None:
         missing = paths.network(replicate, method, round_ - 1)
@@ -146,11 +167,14 @@ def _check_network(study, key, networks, checksum):
     before = None
     if round_ > 1:
         before, _ = load_tensors(earlier / "mask.safetensors")
-    problems += _check_mask_step(folder, mask, before, about["settings"], metadata)
+    kinds = {f"{layer['layer']}.weight": layer["kind"] for layer in metrics["layers"]}
+    problems += _check_mask_step(folder, mask, before, about["settings"], kinds)
     rewind = metrics["settings"]["method"]["rewind"]
     start = rewind_file(rewind)
     source = networks[replicate, "dense", 0] / start if start else earlier / "weights.safetensors"
-    if not source.exists():
+    try:
+        checksum(source)
+    except PrunesimError:
         problems.append(f"{source}, from which {folder} was retrained, is missing.")
     return problems
 
@@ -167,12 +191,12 @@ def _check_pruned(folder, weights, mask, metrics):
     return problems
 
 
-def _check_mask_step(folder, mask, before, settings, metadata):
+def _check_mask_step(folder, mask, before, settings, kinds):
     """Check that a mask removes the exact number of weights, and only such as were still there."""
     path = folder / "mask.safetensors"
     if before is None:
         before = {name: np.ones_like(ones) for name, ones in mask.items()}
-    selected = select_tensors(metadata["kinds"], settings["types"], settings["exclude"])
+    selected = select_tensors(kinds, settings["types"], settings["exclude"])
     if set(mask) != set(selected):
         return [f"{path} is for {', '.join(sorted(mask))}; the method prunes {', '.join(selected)}."]
     if set(mask) != set(before):
@@ -228,10 +252,12 @@ def _check_layer(index, layer, entry, checksum):
 
 
 def _check_networks_table(study, path, networks):
-    rows = read_rows(path, NETWORKS)
+    rows, left_out = read_rows(path, NETWORKS), left_out_files(study)
     problems = []
     for row in rows:
         key = int(row["replicate"]), row["method"], int(row["round"])
+        if key not in networks and f"networks/{paths.network(*key)}/metrics.json" in left_out:
+            continue
         if key not in networks:
             problems.append(f"{path} has a row for {paths.network(*key)}, which is not in {study / 'networks'}.")
             continue

@@ -18,4 +18,4 @@ def run(arguments):
     )
     print("To see what is due, and to draw the figures whatever has become of the code that trains:")
     print(f"  snakemake --dry-run {configfile}")
-    print(f"  snakemake --profile profiles/figures {configfile} -- figures")
+    print(f"  snakemake figures --profile profiles/figures {configfile}")
