@@ -1,17 +1,21 @@
 # make results   set up .venv and run a study to its figures and report (CONFIG=experiments/... for another one)
 # make test      set up .venv and run all checks
+# make archive   pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
+# make restore   ARCHIVE=FILE   bring an archived study back into this clone
 # make benchmark time the similarity engine and write docs/performance.md
 # All are safe to repeat: nothing is installed or computed again that is there.
 
 PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 CONFIG ?= config.yaml
+CONTENTS ?= all
 STUDY = $(shell sed -n 's/^study: *\([A-Za-z0-9_.-]*\).*/\1/p' $(CONFIG))
+ARCHIVE ?= $(STUDY)-$(CONTENTS).tar.gz
 BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 NEEDED_GB = 8
 
-.PHONY: help results test lint benchmark clean
+.PHONY: help results archive restore test lint benchmark clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -22,6 +26,12 @@ results: .venv/installed
 	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
 	@$(BIN)/prunesim verify results/$(STUDY)
 	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Report: results/$(STUDY)/report.html"
+
+archive: .venv/installed
+	@$(BIN)/prunesim archive 'results/$(STUDY)' --configfile '$(CONFIG)' --contents '$(CONTENTS)' --output '$(ARCHIVE)'
+
+restore: .venv/installed
+	@$(BIN)/prunesim restore '$(ARCHIVE)'
 
 test: lint
 	@echo "== Tests"

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import posixpath
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -9,9 +10,11 @@ from importlib import metadata
 from pathlib import Path
 
 from prunesim import archived, packing
+from prunesim.config import load_yaml
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.files import sha256_file, write_error, write_json
+from prunesim.forecast.overlays import read_config
 from prunesim.networks.spec import own_file
 from prunesim.provenance import provenance
 from prunesim.snakemake_state import (
@@ -19,7 +22,6 @@ from prunesim.snakemake_state import (
     LOCKS,
     RECORDS,
     due_jobs,
-    merged_config,
     record_path,
     recorded_output,
     records,
@@ -86,42 +88,28 @@ def archive_study(study, output, contents="all", configfiles=(), assignments=())
     root = _clone_of(study)
     if Path(output).resolve().is_relative_to(study.resolve()):
         raise PrunesimError(f"{output} lies in the study itself; write the archive to another folder.")
-    config = merged_config(root, configfiles, assignments)
+    config = read_config(root, configfiles, assignments)
     if config["study"] != study.name:
         raise PrunesimError(
             f"{study} is not the study of this configuration, which is {config['study']}; give the --configfile and "
             "--config with which it was run."
         )
-    files = _files(study, root / "results/datasets" / dataset_id(config["dataset"]))
-    left_out = sorted(
-        {path for path in files if not is_packed(path, contents)}
-        | {path for path in archived.left_out_files(study) if path not in files}
-    )
-    lost = [path for path in left_out if is_packed(path, contents)]
-    if lost:
-        raise PrunesimError(
-            f"{study} was restored from an archive without {_listed(lost)}; archive less of it than {contents}."
-        )
+    dataset = root / "results/datasets" / dataset_id(config["dataset"])
+    files = _files(study, dataset)
+    left_out = _left_out(study, files, contents)
     with tempfile.TemporaryDirectory() as work:
         added = _added_files(Path(work), root, config)
         _check_finished(study, root, added[CONFIG])
         problems, _ = verify_study(study)
         if problems:
-            raise PrunesimError(f"{study} is damaged, so it was not archived: {_listed(problems, '; ')}")
-        chosen = {path: file for path, file in files.items() if is_packed(path, contents)} | added
-        places = {os.path.normpath(f"results/{study.name}/{path}"): file for path, file in chosen.items()}
+            raise PrunesimError(f"{study} is damaged, so it was not archived: {_listed(problems, ' ')}")
+        chosen = {path: file for path, file in files.items() if is_packed(path, contents)}
         made = records(root)
-        of_study = {
-            f"{RECORDS}/{record_path(path)}": file
-            for path, file in made.items()
-            if path.startswith((f"results/{study.name}/", f"results/datasets/{dataset_id(config['dataset'])}/"))
-        }
-        strange = [path for path in places if path not in made and _is_artifact(path, added)]
-        if strange:
-            raise PrunesimError(
-                f"{_listed(strange)} was not made by Snakemake in this folder, or its record is lost; remove it, or "
-                "vouch for all files with snakemake --touch --forceall."
-            )
+        _check_known(study, chosen, made)
+        places = {_place(study, path): file for path, file in (chosen | added).items()}
+        # Of what is left out, too: by them Snakemake sees that it is still what the configuration asks for.
+        below = tuple(f"results/{folder}/" for folder in (study.name, f"datasets/{dataset.name}"))
+        places |= {f"{RECORDS}/{record_path(path)}": file for path, file in made.items() if path.startswith(below)}
         about = {
             "study": study.name,
             "contents": contents,
@@ -131,9 +119,10 @@ def archive_study(study, output, contents="all", configfiles=(), assignments=())
             "config": config,
             "configfiles": {str(file): Path(file).read_text(encoding="utf-8") for file in configfiles},
             "assignments": list(assignments),
+            "network_file": own_file(config["network"]["name"]) or None,
             "left_out": left_out,
         }
-        return packing.pack(output, places | of_study, about)
+        return packing.pack(output, places, about)
 
 
 def restore_study(archive, root="."):
@@ -180,10 +169,15 @@ def restore_study(archive, root="."):
             targets[entry["path"]] = stages[top] / rest
         if packing.unpack(archive, targets) != manifest:
             raise PrunesimError(f"{archive} changed while it was read; run again.")
-        _describe_gaps(results_stage / manifest["study"], manifest, root)
+        gaps = _gaps(manifest, root)
+        if gaps and gaps != sorted(archived.left_out_files(root / "results" / manifest["study"])):
+            description = {"contents": manifest["contents"], "left_out": gaps}
+            write_json(results_stage / manifest["study"] / archived.FILE, description)
         # Records first: one without its output tells Snakemake nothing, an output without its record is made again.
         for top, stage in stages.items():
             _move(stage, root / top)
+    if not gaps:
+        (root / "results" / manifest["study"] / archived.FILE).unlink(missing_ok=True)
     for entry, _ in kept:
         _make_older(root / entry["path"], entry["mtime_ns"])
     for entry in manifest["files"]:
@@ -196,10 +190,16 @@ def restore_study(archive, root="."):
 
 
 def _clone_of(study):
-    root = study.resolve().parents[1]
-    if not study.is_dir() or study.resolve().parent.name != "results" or not (root / "Snakefile").is_file():
+    place = Path(os.path.abspath(study))  # not resolved: the results of a clone may be a link to another disk
+    root = place.parents[1]
+    if not study.is_dir() or place.parent.name != "results" or not (root / "Snakefile").is_file():
         raise PrunesimError(f"{study} is not the folder of a study in a clone; give results/<study>.")
     return root
+
+
+def _place(study, path):
+    """Return the place in a clone of a file, given its path relative to the study."""
+    return posixpath.normpath(f"results/{study.name}/{path}")
 
 
 def _files(study, dataset):
@@ -209,6 +209,17 @@ def _files(study, dataset):
         if path.split("/")[0] not in NOT_PACKED:
             found[path] = file
     return found | {f"../datasets/{dataset.name}/{path}": file for path, file in _walk(dataset)}
+
+
+def _left_out(study, files, contents):
+    """Return the paths of the files that an archive leaves out, or that were never there."""
+    missing = {path for path in archived.left_out_files(study) if path not in files}
+    lost = sorted(path for path in missing if is_packed(path, contents))
+    if lost:
+        raise PrunesimError(
+            f"{study} was restored from an archive without {_listed(lost)}; archive less of it than {contents}."
+        )
+    return sorted(missing | {path for path in files if not is_packed(path, contents)})
 
 
 def _walk(top):
@@ -227,6 +238,9 @@ def _added_files(work, root, config):
     """Return what an archive adds to a study, by name."""
     import yaml  # restoring does without
 
+    # An overlay can only add to the methods of config.yaml.
+    others = {name: False for name in load_yaml(root / CONFIG)["methods"] if name not in config["methods"]}
+    config = config | {"methods": config["methods"] | others}
     note = f"# The whole configuration of this study: snakemake --configfile results/{config['study']}/{CONFIG}\n"
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     (work / CONFIG).write_text(note + text, encoding="utf-8")
@@ -244,9 +258,15 @@ def _check_finished(study, root, configfile):
         )
 
 
-def _is_artifact(path, added):
-    name = path.split("/")[2]
-    return name not in added and name != "logs" and not path.endswith("/fetch.log")
+def _check_known(study, files, made):
+    """Refuse files that Snakemake would make again after they were restored, or that are none of its outputs."""
+    places = (_place(study, path) for path in files if not path.startswith("logs/") and not path.endswith("/fetch.log"))
+    strange = [place for place in places if place not in made]
+    if strange:
+        raise PrunesimError(
+            f"Snakemake has no record in this folder of having made {_listed(strange)}; remove what does not belong "
+            "there, or vouch for all that is there with snakemake --touch --forceall."
+        )
 
 
 def _listed(texts, separator=", "):
@@ -292,14 +312,12 @@ def _compare(manifest, root):
     return wanted, kept
 
 
-def _describe_gaps(stage, manifest, root):
-    """Write down which files the restored study lacks, if it lacks any."""
+def _gaps(manifest, root):
+    """Return the files that the study will still lack when it is restored."""
     study = root / "results" / manifest["study"]
     restored = {os.path.relpath(entry["path"], f"results/{manifest['study']}") for entry in manifest["files"]}
     gaps = {*manifest["left_out"], *archived.left_out_files(study)} - restored
-    gaps = sorted(path for path in gaps if not (study / path).exists())
-    if gaps:
-        write_json(stage / archived.FILE, {"contents": manifest["contents"], "left_out": gaps})
+    return sorted(path for path in gaps if not (study / path).exists())
 
 
 def _is_same(file, entry):

@@ -42,7 +42,8 @@ def pack(output, files, about):
     files : dict of str to path-like
         What to pack, by the path relative to a clone to which it is restored.
     about : dict
-        What else the manifest says: ``study``, ``contents``, ``left_out``, and whatever a reader may want to know.
+        What else the manifest says: ``study``, ``contents``, ``left_out``, ``created``, ``commit``,
+        ``network_file``, and whatever a reader may want to know.
 
     Returns
     -------
@@ -60,7 +61,6 @@ def pack(output, files, about):
         check_manifest(manifest)
     except _RefusedError as error:
         raise PrunesimError(f"{about['study']} cannot be archived: {error}.") from error
-    text = json.dumps(manifest, indent=1).encode()
     with (
         atomic_path(output) as temporary,
         open(temporary, "wb") as raw,
@@ -68,7 +68,7 @@ def pack(output, files, about):
         gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
-        _add_text(tar, text)
+        _add_text(tar, manifest_text(manifest))
         for member in members:
             _add_file(tar, member, files[member["path"]])
     return manifest
@@ -115,6 +115,15 @@ def unpack(path, targets):
     return _read(path, write)
 
 
+def manifest_text(manifest):
+    """Return a manifest as it is packed; the last key is the checksum of the others."""
+    return json.dumps(manifest | {"checksum": _checksum(manifest)}, indent=1).encode()
+
+
+def _checksum(manifest):
+    return hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+
+
 def check_manifest(manifest):
     """Refuse a manifest that does not describe the files of one study."""
     if not isinstance(manifest, dict) or not isinstance(manifest.get("format"), str):
@@ -131,6 +140,10 @@ def check_manifest(manifest):
     left_out = manifest.get("left_out")
     if not isinstance(left_out, list) or not all(isinstance(path, str) for path in left_out):
         raise _RefusedError("its manifest does not list what it leaves out")
+    for key in ("created", "commit", "network_file"):  # they are shown on a terminal
+        value = manifest.get(key)
+        if value is not None and not (isinstance(value, str) and value.isprintable() and len(value) < 1000):
+            raise _RefusedError(f"its manifest has no text for {key}")
     for path in left_out:
         _check_place(posixpath.normpath(f"results/{study}/{path}"), study)
     for entry in files:
@@ -266,7 +279,10 @@ def _read_members(stream, use):
         if first is None or first.name != MANIFEST or not _is_plain(first) or first.size > MAX_MANIFEST_BYTES:
             raise _RefusedError(f"its first member is not {MANIFEST}")
         manifest = json.loads(b"".join(_chunks(tar, first)))
+        checksum = manifest.pop("checksum", None) if isinstance(manifest, dict) else None
         check_manifest(manifest)
+        if checksum != _checksum(manifest):
+            raise _RefusedError("its manifest is damaged (checksum)")
         waiting = {entry["path"]: entry for entry in manifest["files"]}
         stream.allow(sum(entry["size"] + MAX_HEADER_BYTES for entry in waiting.values()) + MAX_PADDING_BYTES)
         while (member := tar.next()) is not None:

@@ -1,11 +1,10 @@
-"""What Snakemake knows of a study: its configuration, what is due, and the records of what was made."""
+"""What Snakemake knows of a study: what is due, and the records of what was made."""
 
 import base64
 import subprocess
 import sys
 from pathlib import Path
 
-from prunesim.config import check_config, load_yaml
 from prunesim.errors import PrunesimError
 
 RECORDS = ".snakemake/metadata"
@@ -51,44 +50,6 @@ def records(root):
             except ValueError:
                 continue  # of another version of Snakemake, which would not find it either
     return found
-
-
-def merged_config(root, configfiles=(), assignments=()):
-    """Return the configuration of a study, put together as Snakemake does it.
-
-    Parameters
-    ----------
-    root : path-like
-        The clone.
-    configfiles, assignments : sequence of str
-        What ``snakemake --configfile`` and ``snakemake --config`` were given.
-
-    Returns
-    -------
-    dict
-        Complete. Given as an overlay on the ``config.yaml`` of the clone it gives itself.
-    """
-    from snakemake.cli import parse_config
-    from snakemake.common.configfile import load_configfile
-    from snakemake.exceptions import WorkflowError
-    from snakemake.utils import update_config
-
-    root = Path(root)
-    try:
-        overwriting = {}
-        for file in configfiles:
-            update_config(overwriting, load_configfile(file))
-        command_line = parse_config(list(assignments))
-        update_config(overwriting, command_line)
-        base = load_configfile(root / "config.yaml")
-        methods = list(base.get("methods") or {})
-        update_config(base, overwriting)
-    except (OSError, ValueError, WorkflowError) as error:
-        raise PrunesimError(f"The configuration could not be read: {' '.join(str(error).split())}.") from error
-    config = check_config(base, load_yaml(root / "workflow/schemas/config.schema.yaml"), command_line)
-    # An overlay can only add to the methods.
-    config["methods"] |= {name: False for name in methods if name not in config["methods"]}
-    return config
 
 
 def due_jobs(root, configfile):

@@ -1,5 +1,8 @@
 """Bring an archived study back into the clone of the repository that is the working directory."""
 
+import os
+import shlex
+
 from prunesim.archive import restore_study
 
 
@@ -11,11 +14,15 @@ def run(arguments):
     manifest, counts = restore_study(arguments.archive)
     study = manifest["study"]
     configfile = f"--configfile results/{study}/config.yaml"
-    commit = manifest["commit"] or "unknown"
+    commit = manifest.get("commit") or "unknown"
     print(
         f"results/{study}: {counts['written']} files written, {counts['kept']} were there ({manifest['contents']} of "
-        f"{manifest['created']}, commit {commit[:12]})"
+        f"{manifest.get('created')}, commit {commit[:12]})"
     )
+    own = manifest.get("network_file")
+    if own and not os.path.exists(own):
+        copy = shlex.join(["cp", f"results/{study}/network.py", own])
+        print(f"Its network is not part of this clone. Before anything is trained again: {copy}")
     print("To see what is due, and to draw the figures whatever has become of the code that trains:")
     print(f"  snakemake --dry-run {configfile}")
     print(f"  snakemake figures --profile profiles/figures {configfile}")
