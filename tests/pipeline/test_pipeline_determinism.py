@@ -9,6 +9,8 @@ import time
 
 from pipeline_runs import STUDY, TINY, contents, due, job_stats, kill, run, snakemake, start
 
+from prunesim.diff import artifacts, diff_studies
+
 # What tells how long something took, or how it went.
 VARYING = ("metrics.json", "networks.csv")
 UNLIKE = (".log", "provenance.csv", "provenance.json")
@@ -42,6 +44,10 @@ def assert_same_files(folder, expected):
     assert rest == expected_rest
     kinds = {path.rsplit(".", 1)[-1] for path in fixed}
     assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png"}
+    # What a user would call says the same.
+    differences, counts = diff_studies(folder / STUDY, expected / STUDY)
+    assert differences == []
+    assert counts == {"compared": len(list(artifacts(expected / STUDY))), "left_out": 0}
 
 
 def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path):

@@ -21,7 +21,8 @@ def run(arguments):
     )
     own = manifest.get("network_file")
     if own and not os.path.exists(own):
-        copy = shlex.join(["cp", f"results/{study}/network.py", own])
+        make = f"mkdir -p -- {shlex.quote(os.path.dirname(own) or '.')}"
+        copy = f"{make} && cp -- results/{study}/network.py {shlex.quote(own)}"
         print(f"Its network is not part of this clone. Before anything is trained again: {copy}")
     print("To see what is due, and to draw the figures whatever has become of the code that trains:")
     print(f"  snakemake --dry-run {configfile}")
