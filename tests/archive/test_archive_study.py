@@ -2,7 +2,9 @@
 
 import json
 import re
+import shlex
 import shutil
+import subprocess
 import tarfile
 
 import pytest
@@ -168,8 +170,8 @@ def test_configuration_from_the_command_line(finished, archives, tmp_path):
     assert manifests[0]["assignments"] == words
     output.unlink()
     sentence = refused(finished, *command, *words, "rounds=1")
-    assert f"{STUDY} is not what this configuration and code make: networks_table (2)" in sentence
-    assert "run snakemake first" in sentence
+    assert f"{STUDY} is not what this configuration and code make: " in sentence
+    assert "provenance_table (1) would run; run snakemake first" in sentence
     assert not output.exists()
 
 
@@ -257,3 +259,26 @@ def test_records_of_another_study_stay_where_they_are(clone, archives):
         name: content[:2] for name, content in after.items()
     }
     assert due(clone) == {}
+
+
+def test_make(tmp_path):
+    """What the Makefile calls, without the installation before it."""
+    for name in ("Makefile", "config.yaml", "tests/pipeline/tiny.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(REPOSITORY / name, tmp_path / name)
+
+    def last_line(*words):
+        command = ["make", "--dry-run", "--no-print-directory", *words]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
+        return shlex.split(done.stdout.splitlines()[-1])
+
+    assert last_line("archive") == [
+        *(".venv/bin/prunesim", "archive", "results/digits", "--configfile", "config.yaml"),
+        *("--contents", "all", "--output", "digits-all.tar.gz"),
+    ]
+    tiny = "CONFIG=tests/pipeline/tiny.yaml"
+    assert last_line("archive", tiny, "CONTENTS=figures", "ARCHIVE=my $$HOME.tar.gz") == [
+        *(".venv/bin/prunesim", "archive", STUDY, "--configfile", "tests/pipeline/tiny.yaml"),
+        *("--contents", "figures", "--output", "my $HOME.tar.gz"),
+    ]
+    assert last_line("restore", "ARCHIVE=my file.tar.gz") == [".venv/bin/prunesim", "restore", "my file.tar.gz"]
