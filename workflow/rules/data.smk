@@ -16,8 +16,13 @@ rule fetch:
         "<dataset>/fetch.log",
     # A download may succeed the next time; files that are wrong stay wrong.
     retries: 0 if config["dataset"]["path"] else 2
+    # On a cluster, only where Snakemake itself runs is there a way to the internet for sure.
+    localrule: config["dataset"]["path"] is None
     conda:
         "../../envs/torch.yaml"
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(60),
     params:
         settings=settings(**config["dataset"]),
         software=software("torch"),

@@ -17,6 +17,7 @@ for figure, about in FIGURES.items():
             record=f"<study>/provenance/figures/{figure}.json",
         log:
             f"<study>/logs/figures/{figure}.log",
+        localrule: True
         conda:
             "../../envs/figures.yaml"
         params:

@@ -15,6 +15,10 @@ rule train_dense:
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(60),
+        gpu=GPUS,
     params:
         software=software("torch"),
         settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
@@ -46,6 +50,10 @@ rule rewind_point:
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(60),
+        gpu=GPUS,
     params:
         software=software("torch"),
         settings=lambda wildcards: settings(
@@ -76,6 +84,9 @@ rule prune:
         kk=ROUND,
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=doubling(2000),
+        runtime=doubling(10),
     params:
         software=software("analysis"),
         settings=lambda wildcards: settings(
@@ -109,6 +120,10 @@ rule retrain:
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(60),
+        gpu=GPUS,
     params:
         software=software("torch"),
         settings=lambda wildcards: settings(
@@ -147,6 +162,10 @@ rule dump:
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(20),
+        gpu=GPUS,
     params:
         software=software("torch"),
         settings=settings(

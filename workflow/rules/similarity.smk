@@ -12,6 +12,10 @@ rule compare_rounds:
         kk=ROUND,
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=doubling(1500),
+        runtime=doubling(5),
+        group_slot=1,
     params:
         software=software("analysis"),
         settings=comparison_settings(),
@@ -37,6 +41,10 @@ rule compare_layers:
         kk=ROUND,
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=doubling(1500),
+        runtime=doubling(5),
+        group_slot=1,
     params:
         software=software("analysis"),
         settings=comparison_settings(),
@@ -61,6 +69,10 @@ rule compare_replicates:
         "<study>/logs/comparisons/replicates/rep{rep}/{network}/{layer}.log",
     conda:
         "../../envs/analysis.yaml"
+    resources:
+        mem_mb=doubling(1500),
+        runtime=doubling(5),
+        group_slot=1,
     params:
         software=software("analysis"),
         settings=comparison_settings(),
@@ -90,6 +102,7 @@ rule networks_table:
         "<study>/logs/tables/{table}.log",
     wildcard_constraints:
         table="networks|layers",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -118,6 +131,7 @@ rule similarity_table:
         record="<study>/provenance/tables/similarity.json",
     log:
         "<study>/logs/tables/similarity.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:
@@ -145,6 +159,7 @@ rule claims_table:
         record="<study>/provenance/tables/claims.json",
     log:
         "<study>/logs/tables/claims.log",
+    localrule: True
     conda:
         "../../envs/figures.yaml"
     params:
