@@ -1,6 +1,8 @@
 """Clones of this repository to run Snakemake in, and what Snakemake says."""
 
 import contextlib
+import csv
+import json
 import os
 import re
 import shutil
@@ -10,12 +12,17 @@ import sys
 from collections import Counter
 from pathlib import Path
 
+from prunesim.diff import artifacts, diff_studies
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/pipeline/tiny.yaml")
 TINY = "tests/pipeline/tiny.yaml"
 STUDY = "results/tiny"
 DATASET = "results/datasets/digits-train200-test100-seed0"
 NOTHING_TO_DO = "Nothing to be done"
+# What tells how long something took, or how it went.
+VARYING = ("metrics.json", "networks.csv")
+UNLIKE = (".log", "provenance.csv", "provenance.json")
 
 
 def copy_source(source, target):
@@ -114,3 +121,39 @@ def contents(folder, *names):
     """Return the bytes of all files below some folders of `folder`, by path."""
     files = [path for name in names for path in sorted((folder / name).rglob("*")) if path.is_file()]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def study_files(folder):
+    """Return the bytes of all that must not vary, and the rest less its timings."""
+    files = {
+        path: data
+        for path, data in contents(folder, "results").items()
+        if not path.endswith(UNLIKE) and "/provenance/" not in path
+    }
+    fixed = {path: data for path, data in files.items() if not path.endswith(VARYING)}
+    rest = {path: without_seconds(path, data.decode()) for path, data in files.items() if path.endswith(VARYING)}
+    return fixed, rest
+
+
+def without_seconds(path, text):
+    """Return a table or a JSON file less what varies."""
+    if path.endswith(".csv"):
+        return [
+            {key: cell for key, cell in row.items() if key != "seconds"} for row in csv.DictReader(text.splitlines())
+        ]
+    return {key: value for key, value in json.loads(text).items() if key not in ("seconds", "checksum")}
+
+
+def assert_same_files(folder, expected):
+    """Compare all that two runs made, of what must not vary."""
+    fixed, rest = study_files(folder)
+    expected_fixed, expected_rest = study_files(expected)
+    assert fixed.keys() == expected_fixed.keys()
+    assert [path for path in fixed if fixed[path] != expected_fixed[path]] == []
+    assert rest == expected_rest
+    kinds = {path.rsplit(".", 1)[-1] for path in fixed}
+    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png"}
+    # What a user would call says the same.
+    differences, counts = diff_studies(folder / STUDY, expected / STUDY)
+    assert differences == []
+    assert counts == {"compared": len(list(artifacts(expected / STUDY))), "left_out": 0}

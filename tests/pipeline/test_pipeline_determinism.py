@@ -1,53 +1,11 @@
 """The same config gives the same bytes, however many cores there are and whatever was killed on the way."""
 
-import csv
-import json
 import shutil
 import subprocess
 import sys
 import time
 
-from pipeline_runs import STUDY, TINY, contents, due, job_stats, kill, run, snakemake, start
-
-from prunesim.diff import artifacts, diff_studies
-
-# What tells how long something took, or how it went.
-VARYING = ("metrics.json", "networks.csv")
-UNLIKE = (".log", "provenance.csv", "provenance.json")
-
-
-def study_files(folder):
-    """Return the bytes of all that must not vary, and the rest less its timings."""
-    files = {
-        path: data
-        for path, data in contents(folder, "results").items()
-        if not path.endswith(UNLIKE) and "/provenance/" not in path
-    }
-    fixed = {path: data for path, data in files.items() if not path.endswith(VARYING)}
-    rest = {path: without_seconds(path, data.decode()) for path, data in files.items() if path.endswith(VARYING)}
-    return fixed, rest
-
-
-def without_seconds(path, text):
-    if path.endswith(".csv"):
-        return [
-            {key: cell for key, cell in row.items() if key != "seconds"} for row in csv.DictReader(text.splitlines())
-        ]
-    return {key: value for key, value in json.loads(text).items() if key not in ("seconds", "checksum")}
-
-
-def assert_same_files(folder, expected):
-    fixed, rest = study_files(folder)
-    expected_fixed, expected_rest = study_files(expected)
-    assert fixed.keys() == expected_fixed.keys()
-    assert [path for path in fixed if fixed[path] != expected_fixed[path]] == []
-    assert rest == expected_rest
-    kinds = {path.rsplit(".", 1)[-1] for path in fixed}
-    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png"}
-    # What a user would call says the same.
-    differences, counts = diff_studies(folder / STUDY, expected / STUDY)
-    assert differences == []
-    assert counts == {"compared": len(list(artifacts(expected / STUDY))), "left_out": 0}
+from pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
 
 
 def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path):

@@ -16,6 +16,7 @@ rule provenance_table:
         ),
     log:
         "<study>/logs/tables/provenance.log",
+    localrule: True
     conda:
         "../../envs/analysis.yaml"
     params:

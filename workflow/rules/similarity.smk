@@ -14,7 +14,7 @@ rule compare_rounds:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=doubling(1500),
-        runtime=doubling(5),
+        runtime=doubling(2),
         group_slot=1,
     params:
         software=software("analysis"),
@@ -43,7 +43,7 @@ rule compare_layers:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=doubling(1500),
-        runtime=doubling(5),
+        runtime=doubling(2),
         group_slot=1,
     params:
         software=software("analysis"),
@@ -71,7 +71,7 @@ rule compare_replicates:
         "../../envs/analysis.yaml"
     resources:
         mem_mb=doubling(1500),
-        runtime=doubling(5),
+        runtime=doubling(2),
         group_slot=1,
     params:
         software=software("analysis"),
