@@ -23,11 +23,12 @@ def work(folder):
     """Let the cluster do a study in peace and, at the same time, trainings that go wrong."""
     study, wrong = (copy_source(REPOSITORY, folder / name) for name in ("it's a clone & more", "wrong"))
     going_wrong = submit(wrong, "--set-resources", *LIMITS, **TRAININGS)
+    going_well = submit(study)
     halt_in_training(going_wrong, wrong, 0)
     slurm_command("scancel", trainings(wrong, 0)[0]["JobID"])
     # Nothing will wake it.
     halt_in_training(going_wrong, wrong, 2)
-    succeed(submit(study), study)
+    succeed(going_well, study)
     succeed(going_wrong, wrong)
     (folder / "study.json").write_text(json.dumps(submissions(study)))
     (folder / "wrong.json").write_text(json.dumps([trainings(wrong, replicate) for replicate in range(3)]))
