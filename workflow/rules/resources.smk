@@ -1,7 +1,7 @@
 # What jobs ask a cluster for; docs/cluster.md says how it was chosen. On one machine it changes nothing.
 
 # Only a config that insists on a GPU asks for one.
-GPUS = int(config["training"]["device"] == "cuda")
+GPUS = int(config["training"]["device"].startswith("cuda"))
 
 
 # The jobs of a group run one after the other. A profile says so by `resources: {group_slot: 1}`, without which
