@@ -173,6 +173,8 @@ def restore_study(archive, root="."):
         if gaps and gaps != sorted(archived.left_out_files(root / "results" / manifest["study"])):
             description = {"contents": manifest["contents"], "left_out": gaps}
             write_json(results_stage / manifest["study"] / archived.FILE, description)
+        # Without this folder Snakemake takes the records for those of an old version, which it converts.
+        (root / INCOMPLETE).mkdir(exist_ok=True)
         # Records first: one without its output tells Snakemake nothing, an output without its record is made again.
         for top, stage in stages.items():
             _move(stage, root / top)
@@ -306,8 +308,8 @@ def _compare(manifest, root):
     if in_the_way:
         in_the_way = list(dict.fromkeys(in_the_way))
         raise PrunesimError(
-            f"{_listed(in_the_way)} {'is' if len(in_the_way) == 1 else 'are'} there already and not the archived file; "
-            "move it away, or restore into a fresh clone."
+            f"Other files than the archived ones are there already: {_listed(in_the_way)}; move them away, or restore "
+            "into a fresh clone."
         )
     return wanted, kept
 

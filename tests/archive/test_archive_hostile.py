@@ -64,7 +64,7 @@ def test_a_small_archive_is_restored(root):
     assert (root / TABLE).stat().st_mtime_ns == 10**18
     assert (root / RECORD).read_bytes() == record
     assert sorted(os.listdir(root / "results")) == ["README.md", "tiny"]
-    assert os.listdir(root / ".snakemake") == ["metadata"]
+    assert sorted(os.listdir(root / ".snakemake")) == ["incomplete", "metadata"]
 
 
 PLACES = [
