@@ -13,7 +13,7 @@ from prunesim import archived, packing
 from prunesim.config import load_yaml
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
-from prunesim.files import sha256_file, write_error, write_json
+from prunesim.files import lock, sha256_file, write_error, write_json
 from prunesim.forecast.overlays import read_config
 from prunesim.networks.spec import own_file
 from prunesim.provenance import provenance
@@ -27,11 +27,6 @@ from prunesim.snakemake_state import (
     records,
 )
 from prunesim.verify import verify_study
-
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None
 
 CONFIG, NETWORK = "config.yaml", "network.py"
 # Of a study: what an archive writes anew, what only a running training needs, and what is made from the rest.
@@ -337,8 +332,8 @@ def _staging(parent):
     try:
         parent.mkdir(exist_ok=True)
         for leftover in parent.glob(".restore.*.tmp"):
-            with _locked(leftover) as lock:
-                if lock:
+            with _locked(leftover) as abandoned:
+                if abandoned:
                     shutil.rmtree(leftover, ignore_errors=True)
         stage = Path(tempfile.mkdtemp(dir=parent, prefix=".restore.", suffix=".tmp"))
     except OSError as error:
@@ -353,17 +348,9 @@ def _staging(parent):
 @contextlib.contextmanager
 def _locked(folder):
     """Hold the lock of a folder, and yield whether this succeeded."""
-    if fcntl is None:
-        yield False
-        return
     handle = os.open(folder, os.O_RDONLY)
     try:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:  # a living process has it, or the file system has no locks
-            yield False
-        else:
-            yield True
+        yield lock(handle)
     finally:
         os.close(handle)
 

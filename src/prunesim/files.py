@@ -45,7 +45,7 @@ def atomic_path(path):
         remove_leftovers(path)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
         temporary = Path(name)
-        _lock(handle)
+        lock(handle)
         yield temporary
         os.fsync(handle)
         temporary.chmod(0o666 & ~_umask())
@@ -62,12 +62,12 @@ def remove_leftovers(path):
     """Remove the temporary files that killed jobs left when they wrote `path`; those of a living job are locked."""
     for leftover in Path(path).parent.glob(f".{glob.escape(Path(path).name)}.*.tmp"):
         with contextlib.suppress(OSError), open(leftover, "rb") as file:
-            if _lock(file.fileno()):
+            if lock(file.fileno()):
                 leftover.unlink()
 
 
-def _lock(handle):
-    """Lock an open file against other processes until it is closed; return whether that could be done."""
+def lock(handle):
+    """Lock an open file or folder against other processes until it is closed; return whether that could be done."""
     if fcntl is None:
         return False
     try:
