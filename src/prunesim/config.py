@@ -527,6 +527,8 @@ def _check_network(config, schema):
             "network.layers is null; a network of your own needs the list of its layers, "
             "which `prunesim layers` prints for pasting."
         )
+    if set("{}") & set(name):
+        yield f"network.name is {show(name)}; braces are Snakemake's wildcards, so the path must have none."
     names = [layer["name"] for layer in layers or []]
     for twice in sorted({name for name in names if names.count(name) > 1}):
         yield f"network.layers names {show(twice)} twice; the names of layers must differ."

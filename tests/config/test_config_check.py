@@ -335,6 +335,10 @@ EXACT = [
         "for pasting.",
     ),
     (
+        f"network: {{name: 'nets/{{a}}.py:build', layers: {OWN_LAYERS}}}",
+        "network.name is 'nets/{a}.py:build'; braces are Snakemake's wildcards, so the path must have none.",
+    ),
+    (
         "network: {arguments: {depth: 2}}",
         "network.arguments is for a network of your own; for the built-in cnn it must be {}.",
     ),
