@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from prunesim.datasets import convert
 from prunesim.datasets.convert import balanced_subset, convert_image, fetch, mean_and_std
 from prunesim.errors import PrunesimError
+from prunesim.files import read_json
 from prunesim.seeds import derive_seed
 
 label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=80)
@@ -168,7 +169,7 @@ def test_full_disk(tmp_path, monkeypatch):
         "digits",
         *sorted(["digits/dataset.json", *(f"digits/{name}" for name in before["sha256"])]),
     ]
-    assert json.loads((tmp_path / "digits/dataset.json").read_text()) == before
+    assert read_json(tmp_path / "digits/dataset.json") == before
 
 
 def test_full_disk_while_originals_are_copied(tmp_path):

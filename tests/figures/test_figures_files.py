@@ -195,7 +195,7 @@ def test_captions_render_and_explain_n_and_interval(name, replicates):
 
 
 def test_every_figure_has_a_caption_and_no_caption_is_left_over():
-    assert {path.stem for path in CAPTIONS.glob("*.rst")} == {*FIGURES, "tables", "workflow"}
+    assert {path.stem for path in CAPTIONS.glob("*.rst")} == {*FIGURES, "tables", "provenance", "workflow"}
 
 
 def test_many_cells_make_a_small_svg(tmp_path):
