@@ -11,7 +11,7 @@ from slurm_runs import cluster
 @pytest.fixture(scope="module")
 def slurm():
     """Start a Slurm cluster of one node, which is this test process's alone, and stop it afterwards."""
-    with open(Path(tempfile.gettempdir()) / "prunesim-slurm.lock", "w") as lock:
+    with open(Path(tempfile.gettempdir()) / f"prunesim-slurm-{os.getuid()}.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             cluster("start")

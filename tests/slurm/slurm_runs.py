@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import time
@@ -21,6 +22,14 @@ def cluster(verb):
 def slurm_command(*command):
     """Run a command of Slurm and return what it printed."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def start_again(job):
+    """Start a job of a lost node, which Slurm does of its own accord only after two minutes."""
+    # What it still has to tell the node about the lost job would end the new one.
+    while any(int(count) for count in re.findall(r"^Agent (?:queue size|count): *(\d+)", slurm_command("sdiag"), re.M)):
+        time.sleep(0.05)
+    slurm_command("scontrol", "update", f"jobid={job['JobID']}", "starttime=now")
 
 
 def submissions(folder):

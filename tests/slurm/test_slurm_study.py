@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 from pipeline.pipeline_runs import REPOSITORY, STUDY, assert_same_files, contents, copy_source, due, run
-from slurm_runs import cluster, halt_in_training, slurm_command, submissions, submit, succeed, trainings
+from slurm_runs import cluster, halt_in_training, slurm_command, start_again, submissions, submit, succeed, trainings
 
 NETWORKS = f"{STUDY}/networks"
 TRAININGS = {
@@ -112,9 +112,8 @@ def test_what_a_lost_node_was_doing_is_done_again(expected, tmp_path):
     cluster("crash")
     slurm_command("scontrol", "update", f"nodename={node}", "state=down", "reason=crash")
     cluster("start")
-    # Of its own accord, Slurm starts a job again only after two minutes.
-    (again,) = submissions(tmp_path / "by Slurm")
-    slurm_command("scontrol", "update", f"jobid={again['JobID']}", "starttime=now")
+    (requeued,) = submissions(tmp_path / "by Slurm")
+    start_again(requeued)
     states = {}
     for name, (process, folder) in lost.items():
         succeed(process, folder)
