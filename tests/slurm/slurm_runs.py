@@ -27,7 +27,9 @@ def slurm_command(*command):
 def start_again(job):
     """Start a job of a lost node, which Slurm does of its own accord only after two minutes."""
     # What it still has to tell the node about the lost job would end the new one.
+    deadline = time.monotonic() + 60
     while any(int(count) for count in re.findall(r"^Agent (?:queue size|count): *(\d+)", slurm_command("sdiag"), re.M)):
+        assert time.monotonic() < deadline, slurm_command("sdiag")
         time.sleep(0.05)
     slurm_command("scontrol", "update", f"jobid={job['JobID']}", "starttime=now")
 
