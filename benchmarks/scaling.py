@@ -301,7 +301,7 @@ def start_up(folder):
 
 
 def read_json_defaults():
-    from prunesim.forecast.overlays import read_config
+    from prunesim.overlays import read_config
 
     return read_config(ROOT, [], [])
 

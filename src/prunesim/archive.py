@@ -14,8 +14,8 @@ from prunesim.config import load_yaml
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.files import lock, sha256_file, write_error, write_json
-from prunesim.forecast.overlays import read_config
 from prunesim.networks.spec import own_file
+from prunesim.overlays import read_config
 from prunesim.provenance import provenance
 from prunesim.snakemake_state import (
     INCOMPLETE,

@@ -11,12 +11,13 @@ sys.path.insert(0, str(ROOT / "src"))
 
 from prunesim import paths
 from prunesim.closure import source_files
-from prunesim.config import check_config, check_exclude, check_layers, load_yaml
+from prunesim.config import load_yaml
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
-from prunesim.networks.spec import activation_layers, compared_layers, own_file, weight_layers
+from prunesim.networks.spec import activation_layers, compared_layers, own_file
+from prunesim.overlays import check_study
 from prunesim.records import record_path
 from prunesim.rewinding import rewind_file
 
@@ -34,11 +35,7 @@ if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     os.environ.update(PYTHONNOUSERSITE="1")
 
 try:
-    schema = load_yaml(ROOT / "workflow" / "schemas" / "config.schema.yaml")
-    config = check_config(config, schema, workflow.config_settings.config)
-    check_layers(config, [name for name, kind in activation_layers(config["network"])])
-    if config["network"]["layers"] is None:
-        check_exclude(config, weight_layers(config["network"]))
+    config = check_study(config, ROOT, workflow.config_settings.config)
 except PrunesimError as error:
     raise WorkflowError(str(error)) from None
 

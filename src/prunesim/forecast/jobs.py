@@ -76,7 +76,7 @@ def study_jobs(config, images, profile, machine):
     Parameters
     ----------
     config : dict
-        From `prunesim.forecast.overlays.read_config`.
+        From `prunesim.overlays.read_config`.
     images : prunesim.forecast.images.Images
     profile : prunesim.forecast.profile.Profile
     machine : Machine

@@ -33,7 +33,26 @@ def read_config(root, files, assignments):
             raise PrunesimError(f"{file} is no configuration; it must be a mapping from keys to values.")
         config = _merged(config, overlay)
     given = dict(_assignment(text) for text in assignments)
-    config = check_config(_merged(config, given), load_yaml(Path(root) / SCHEMA), given)
+    return check_study(_merged(config, given), root, given)
+
+
+def check_study(config, root, command_line=None):
+    """Return the config of a study, checked against the schema and its network, with all defaults.
+
+    Parameters
+    ----------
+    config : dict
+        With overlays and the command line merged in.
+    root : path-like
+        The folder that holds ``workflow``.
+    command_line : dict, optional
+        See `prunesim.config.check_config`.
+
+    Raises
+    ------
+    PrunesimError
+    """
+    config = check_config(config, load_yaml(Path(root) / SCHEMA), command_line)
     check_layers(config, [name for name, _ in activation_layers(config["network"])])
     if config["network"]["layers"] is None:
         check_exclude(config, weight_layers(config["network"]))
