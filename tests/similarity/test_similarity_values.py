@@ -215,6 +215,9 @@ def test_too_few_samples_for_cca_say_the_numbers():
             assert "10 neighbours" in entry["note"]
         else:
             assert entry["value"] is not None, measure
+    # Centring takes a dimension: ten samples of nine neurons each are nine directions of nine.
     x, y = related(n=10, p=7, q=9)
+    assert row(x, y, "cca_mean")["value"] is None
+    x, y = related(n=11, p=7, q=9)
     assert row(x, y, "cca_mean")["value"] is not None
     assert "at least 4" in row(*related(n=3, p=2, q=2), "cka_linear_debiased")["note"]

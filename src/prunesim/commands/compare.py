@@ -2,13 +2,11 @@
 
 import json
 
-import numpy as np
-
-from prunesim.arrays import load_array
 from prunesim.errors import PrunesimError
+from prunesim.given import load_given
 from prunesim.similarity import MEASURES, compare, details
 from prunesim.similarity.curvature import compare_curvature
-from prunesim.similarity.views import VIEWS, view_pair
+from prunesim.similarity.views import LAYOUTS, VIEWS, view_pair
 
 
 def add_arguments(parser):
@@ -30,6 +28,12 @@ def add_arguments(parser):
         default="channels",
         help="what N x C x H x W arrays are: positions as samples (default), flattened, or averaged to --size",
     )
+    parser.add_argument(
+        "--layout",
+        nargs="+",
+        choices=LAYOUTS,
+        help="of 4-D files, or of each: N x C x H x W (channels_first) or N x H x W x C (channels_last)",
+    )
     parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="average maps to this size first")
     parser.add_argument("--rows-per-image", type=int, metavar="ROWS", help="rows of 2-D files that are one image")
     parser.add_argument("--blocks", type=int, default=20, help="blocks of images of the jackknife (default 20)")
@@ -45,7 +49,8 @@ def add_arguments(parser):
 def run(arguments):
     """Print the similarity of the two files; refuse what was asked for by name and cannot be computed."""
     files = (arguments.first, arguments.second)
-    arrays = [_load(path) for path in files]
+    arrays = [load_given(path) for path in files]
+    layout = arguments.layout and (arguments.layout[0] if len(arguments.layout) == 1 else tuple(arguments.layout))
     everything = arguments.measures == ["all"]
     result = compare(
         *arrays,
@@ -53,6 +58,7 @@ def run(arguments):
         interval=arguments.interval,
         view=arguments.view,
         size=arguments.size,
+        layout=layout,
         rows_per_image=arguments.rows_per_image,
         blocks=arguments.blocks,
         draws=arguments.draws,
@@ -69,25 +75,18 @@ def run(arguments):
             raise PrunesimError(f"{name} has {entry['note']}.")
     if arguments.details:
         result["details"] = details(
-            *arrays, variance=arguments.variance, view=arguments.view, size=arguments.size, names=files
+            *arrays, variance=arguments.variance, view=arguments.view, size=arguments.size, layout=layout, names=files
         )
     if arguments.curvature:
-        first, second, _ = view_pair(*arrays, arguments.view, arguments.size, files)
+        first, second, _ = view_pair(*arrays, arguments.view, arguments.size, files, layout)
         result["curvature"] = compare_curvature(first, second, seed=arguments.seed, names=files)
     print(json.dumps(result, indent=2, allow_nan=False) if arguments.json else table(result))
-
-
-def _load(path):
-    array = load_array(path, mmap=True)
-    if not isinstance(array, np.ndarray):
-        raise PrunesimError(f"{path} holds several arrays; it must be a .npy file with one.")
-    return array
 
 
 def table(result):
     """Return the result of `compare` as text."""
     n, p, q, rank_a, rank_b = (result[key] for key in ("n", "p", "q", "rank_a", "rank_b"))
-    lines = [f"n = {n} samples, p = {p} and q = {q} neurons, ranks {rank_a} and {rank_b}"]
+    lines = [*result.get("notes", []), f"n = {n} samples, p = {p} and q = {q} neurons, ranks {rank_a} and {rank_b}"]
     width = max(len(name) for name in result["measures"])
     interval = any("ci_low" in entry for entry in result["measures"].values())
     if interval:

@@ -10,7 +10,7 @@ def permutation_nulls(matrices, pairs, networks, measures, settings, draws, n_im
     """Return {(i, j, measure): mean of the measure over random orders of the images of one network}."""
     if not draws or not measures or n_images < 2:
         return {}
-    whole = [Network(network.gram[:1], network.shift) for network in networks]
+    whole = [Network(network.gram[:1], network.shift, network.neurons) for network in networks]
     distinct = sorted(set(pairs))
     sums = {}
     for stack, orders, where in _null_passes(distinct, draws, n_images, seed):

@@ -15,6 +15,8 @@ from prunesim.similarity.moments import shift_map
 # variance, are rounding noise in a matrix that went through a product (squared: 1e-12).
 RANK_TOLERANCE = 1e-12
 EPSILON = np.finfo(np.float64).eps
+# Squares below this have lost digits.
+DENORMAL = np.finfo(np.float64).tiny / EPSILON
 
 
 def remembered(method):
@@ -44,6 +46,20 @@ def centred(gram, p, q):
     return gram[:, :p, :q] - gram[:, :p, -1:] * gram[:, -1:, :q] / count
 
 
+def rounding_of(count, squares, mean):
+    """Return up to which sum of squares about its mean a neuron may owe it to rounding.
+
+    Parameters
+    ----------
+    count : array_like
+        Number of samples.
+    squares : array_like
+        Sum of squares as it was added up, about a shift near the mean.
+    mean : array_like
+    """
+    return 64 * EPSILON * squares + count * ((16 * EPSILON * mean) ** 2 + DENORMAL)
+
+
 class Network:
     """The statistics of one network: co-moments, live neurons, whitening, rank.
 
@@ -53,12 +69,15 @@ class Network:
         (stack, p + e, p + e), from `stacked`.
     shift : numpy.ndarray
         (p,)
+    neurons : int, optional
+        Number of neurons where the moments are of something else (`prunesim.similarity.layers`); p by default.
     """
 
-    def __init__(self, gram, shift):
+    def __init__(self, gram, shift, neurons=None):
         self.gram = gram
         self.shift = shift
         self.width = len(shift)
+        self.neurons = neurons or self.width
         self.count = gram[:, -1, -1]
 
     @cached_property
@@ -72,8 +91,7 @@ class Network:
         p = self.width
         shifted = np.einsum("bii->bi", self.gram[:, :p, :p])
         mean = self.shift + self.gram[:, -1, :p] / self.count[:, None]
-        rounding = 64 * EPSILON * shifted[:1] + self.count[:, None] * (16 * EPSILON * mean) ** 2
-        return np.einsum("bii->bi", self.comoment) > rounding
+        return np.einsum("bii->bi", self.comoment) > rounding_of(self.count[:, None], shifted[:1], mean)
 
     @cached_property
     def scale(self):
