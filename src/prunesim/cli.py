@@ -62,7 +62,7 @@ def main(argv=None):
         if verb not in JOBS:
             return outcome or 0
         if arguments.record:
-            from prunesim.provenance import write_record
+            from prunesim.audit.provenance import write_record
 
             *outputs, record = arguments.record
             write_record(record, outputs, verb, vars(arguments), started, outcome)

@@ -18,12 +18,13 @@ import pytest
 from archive_runs import entry, listing, manifest_of, member, tar_bytes, write_archive
 from pipeline.pipeline_runs import REPOSITORY
 
-from prunesim import archive, packing
-from prunesim.archive import restore_study
+from prunesim.archive import packing
+from prunesim.archive import study as archive
+from prunesim.archive.packing import MANIFEST, manifest_text
+from prunesim.archive.snakemake_state import RECORDS, record_path, recorded_output
+from prunesim.archive.study import restore_study
 from prunesim.errors import PrunesimError
-from prunesim.files import sha256_file
-from prunesim.packing import MANIFEST, manifest_text
-from prunesim.snakemake_state import RECORDS, record_path, recorded_output
+from prunesim.storage.files import sha256_file
 
 TABLE = "results/tiny/tables/networks.csv"
 RECORD = f"{RECORDS}/{record_path(TABLE)}"

@@ -22,7 +22,8 @@ from pipeline.pipeline_runs import (
     snakemake,
 )
 
-from prunesim import archive, packing
+from prunesim.archive import packing
+from prunesim.archive import study as archive
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 
@@ -112,7 +113,7 @@ def test_figures_are_all_that_is_drawn_again(finished, archives, fresh):
 def test_code_that_trains_has_changed_and_figures_are_drawn_all_the_same(archives, fresh):
     restored(archives, "figures", fresh)
     edit(fresh / "src/prunesim/training/loop.py")
-    edit(fresh / "src/prunesim/seeds.py")
+    edit(fresh / "src/prunesim/study/seeds.py")
     edit(fresh / "src/prunesim/figures/density.py")
     assert due_restored(fresh, "figures")["train_dense"] == 2
     # The command that restore prints, word by word.

@@ -8,10 +8,10 @@ import pytest
 from figures import synthetic
 from scipy import stats
 
-from prunesim import claims as module
-from prunesim.claims import COLUMNS, claims, verdict
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
+from prunesim.results import claims as module
+from prunesim.results.claims import COLUMNS, claims, verdict
 
 LAYERS = ["relu1", "relu2", "relu3", "logits"]
 SETTINGS = {"measure": "cca_mean", "layers": LAYERS, "methods": ["imp"]}

@@ -12,16 +12,16 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from prunesim import activations as module
-from prunesim.activations import dump_activations
-from prunesim.arrays import load_array, load_tensors, save_array, save_tensors
+from prunesim.activations import dump as module
+from prunesim.activations.dump import dump_activations
+from prunesim.activations.sampling import choose_images, choose_positions, position_cap
 from prunesim.cli import main
+from prunesim.datasets.converted import load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json, sha256_file
-from prunesim.images import load_images
 from prunesim.networks.build import build_network, trace, weight_kinds
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.sampling import choose_images, choose_positions, position_cap
+from prunesim.storage.arrays import load_array, load_tensors, save_array, save_tensors
+from prunesim.storage.files import read_json, sha256_file
 
 SHAPE = (2, 10, 8)
 SHAPES = {

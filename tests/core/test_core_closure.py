@@ -9,7 +9,7 @@ import pytest
 
 import prunesim
 from prunesim.cli import VERBS
-from prunesim.closure import source_files
+from prunesim.study.closure import source_files
 
 ROOT = Path(prunesim.__file__).parents[1]
 
@@ -132,13 +132,21 @@ def names_of(verb):
 
 
 def test_the_closures_keep_the_stages_of_a_study_apart():
-    assert {"training/loop.py", "training/run.py", "masks.py", "networks/build.py"} <= names_of("train")
-    assert {"pruning.py", "masks.py"} <= set(names_of("prune"))
+    assert {"training/loop.py", "training/run.py", "pruning/masks.py", "networks/build.py"} <= names_of("train")
+    assert {"pruning/criteria.py", "pruning/masks.py"} <= set(names_of("prune"))
     for verb, strangers in {
-        "train": ("pruning.py", "similarity/", "figures/", "activations.py", "tables.py", "commands/prune", "cli.py"),
+        "train": (
+            "pruning/criteria",
+            "similarity/",
+            "figures/",
+            "activations/",
+            "results/",
+            "commands/prune",
+            "cli.py",
+        ),
         "prune": ("training/", "networks/", "similarity/", "figures/", "datasets/"),
-        "dump": ("training/loop.py", "training/run.py", "pruning.py", "similarity/", "figures/"),
-        "similarity": ("training/", "networks/", "pruning.py", "figures/", "datasets/"),
+        "dump": ("training/loop.py", "training/run.py", "pruning/", "similarity/", "figures/"),
+        "similarity": ("training/", "networks/", "pruning/criteria", "figures/", "datasets/"),
         "table": ("training/", "networks/", "similarity/", "figures/"),
     }.items():
         assert not [name for name in names_of(verb) if name.startswith(strangers)], verb

@@ -6,16 +6,16 @@ import json
 import numpy as np
 import pytest
 
-from prunesim import paths
-from prunesim.arrays import save_array
+from prunesim.audit.records import record_path
+from prunesim.audit.verify import TABLES
 from prunesim.cli import main
-from prunesim.columns import SIMILARITY
-from prunesim.csvfiles import read_rows
-from prunesim.files import sha256_file, write_json
-from prunesim.records import record_path
-from prunesim.results import read_table
+from prunesim.results.reading import read_table
 from prunesim.similarity import MEASURES
-from prunesim.verify import TABLES
+from prunesim.storage.arrays import save_array
+from prunesim.storage.columns import SIMILARITY
+from prunesim.storage.csvfiles import read_rows
+from prunesim.storage.files import sha256_file, write_json
+from prunesim.study import paths
 
 IMAGES, POSITIONS = 40, 3
 METHODS = {"imp": {"types": ["conv"], "exclude": []}}

@@ -12,7 +12,7 @@ from matplotlib.text import Text
 from prunesim.errors import PrunesimError
 from prunesim.figures import style
 from prunesim.figures.catalogue import FIGURES
-from prunesim.results import t_interval
+from prunesim.results.reading import t_interval
 
 LUMINANCE = [0.2126, 0.7152, 0.0722]
 VGG = [f"features.relu{block}_{index}" for block in (1, 2, 3) for index in (1, 2, 3)] + ["classifier"]

@@ -9,7 +9,7 @@ import torch
 from forecast_study import DIGITS, MACHINE, ROOT, config, jobs
 from PIL import Image
 
-from prunesim.activations import BATCH
+from prunesim.activations.dump import BATCH
 from prunesim.datasets.convert import fetch
 from prunesim.datasets.known import KNOWN
 from prunesim.errors import PrunesimError

@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import save_file
 
 from prunesim.errors import PrunesimError
-from prunesim.given import load_given
+from prunesim.storage.given import load_given
 
 
 def pickled(path):

@@ -9,17 +9,17 @@ from snakemake.settings.types import DeploymentMethod
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from prunesim import paths
-from prunesim.closure import source_files
-from prunesim.config import load_yaml
+from prunesim.study import paths
+from prunesim.study.closure import source_files
+from prunesim.study.config import load_yaml
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.networks.spec import activation_layers, compared_layers, own_file
-from prunesim.overlays import check_study
-from prunesim.records import record_path
-from prunesim.rewinding import rewind_file
+from prunesim.study.overlays import check_study
+from prunesim.audit.records import record_path
+from prunesim.pruning.rewinding import rewind_file
 
 
 configfile: ROOT / "config.yaml"

@@ -3,10 +3,10 @@
 import json
 
 from prunesim.errors import PrunesimError
-from prunesim.given import load_given
 from prunesim.similarity import MEASURES, compare, details
 from prunesim.similarity.curvature import compare_curvature
 from prunesim.similarity.views import LAYOUTS, VIEWS, view_pair
+from prunesim.storage.given import load_given
 
 
 def add_arguments(parser):

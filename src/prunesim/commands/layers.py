@@ -2,8 +2,8 @@
 
 import json
 
-from prunesim.masks import layer_of
 from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.pruning.masks import layer_of
 
 
 def add_arguments(parser):

@@ -1,7 +1,7 @@
 """The share of weights that each round leaves in each layer."""
 
 from prunesim.figures import profiles, style
-from prunesim.results import summarise
+from prunesim.results.reading import summarise
 
 
 def draw(tables, settings):

@@ -1,7 +1,7 @@
 """Heat map of each layer of the dense network against each layer of the last round."""
 
 from prunesim.figures import heatmaps, style
-from prunesim.results import reason, select
+from prunesim.results.reading import reason, select
 
 
 def draw(tables, settings):

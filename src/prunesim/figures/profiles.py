@@ -49,7 +49,7 @@ def draw_rounds(axis, summary, colours, layers):
     ----------
     axis : matplotlib.axes.Axes
     summary : pandas.DataFrame
-        From `prunesim.results.summarise`, indexed by round and layer.
+        From `prunesim.results.reading.summarise`, indexed by round and layer.
     colours : dict of int to tuple
         The colour of each round.
     layers : list of str

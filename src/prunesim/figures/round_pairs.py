@@ -3,7 +3,7 @@
 import numpy as np
 
 from prunesim.figures import heatmaps, style
-from prunesim.results import reason, select
+from prunesim.results.reading import reason, select
 
 MOST_VECTOR_CELLS = 3000
 

@@ -1,7 +1,7 @@
 """Heat map of the similarity of the dense network and each round: layer by round."""
 
 from prunesim.figures import heatmaps, style
-from prunesim.results import dense_to_rounds, reason
+from prunesim.results.reading import dense_to_rounds, reason
 
 
 def draw(tables, settings):

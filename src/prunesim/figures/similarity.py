@@ -4,7 +4,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from prunesim.figures import profiles, style
-from prunesim.results import between_replicates, dense_to_rounds, reason, summarise
+from prunesim.results.reading import between_replicates, dense_to_rounds, reason, summarise
 
 YARDSTICK = {"color": "black", "linestyle": (0, (3, 1.5)), "marker": ""}
 

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path
+from prunesim.storage.files import atomic_path
 
 CONTEXTS = ("paper", "notebook", "talk", "poster")
 COLUMN = 3.5  # inches, one column of a journal

@@ -17,7 +17,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     Parameters
     ----------
     config : dict
-        From `prunesim.overlays.read_config`.
+        From `prunesim.study.overlays.read_config`.
     machine : prunesim.forecast.jobs.Machine
     given : dict, optional
         What is known of the data set, see `prunesim.forecast.images.image_sizes`.

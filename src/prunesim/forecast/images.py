@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json
+from prunesim.storage.files import read_json
 
 SPLITS = ("train", "test")
 # Training and test images, channels, height, width and classes of the data sets as published.

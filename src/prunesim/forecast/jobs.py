@@ -3,15 +3,15 @@
 from math import ceil
 from typing import NamedTuple
 
-from prunesim import paths
+from prunesim.activations.sampling import position_cap, positions_of
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.forecast import costs
 from prunesim.forecast.images import published_bytes
 from prunesim.networks.spec import activation_layers, compared_layers
-from prunesim.pruning import select_tensors
-from prunesim.rewinding import first_step, rewind_file, round_training
-from prunesim.sampling import position_cap, positions_of
+from prunesim.pruning.criteria import select_tensors
+from prunesim.pruning.rewinding import first_step, rewind_file, round_training
+from prunesim.study import paths
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
@@ -76,7 +76,7 @@ def study_jobs(config, images, profile, machine):
     Parameters
     ----------
     config : dict
-        From `prunesim.overlays.read_config`.
+        From `prunesim.study.overlays.read_config`.
     images : prunesim.forecast.images.Images
     profile : prunesim.forecast.profile.Profile
     machine : Machine

@@ -5,8 +5,8 @@ from torch import nn
 
 from prunesim.errors import PrunesimError
 from prunesim.forecast.profile import Profile
-from prunesim.masks import layer_of
 from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.pruning.masks import layer_of
 
 
 def traced_profile(settings, shape, classes):

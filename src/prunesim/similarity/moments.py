@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path
-from prunesim.seeds import derive_seed
 from prunesim.similarity.threads import blas_threads, spread, stream
+from prunesim.storage.files import atomic_path
+from prunesim.study.seeds import derive_seed
 
 SHIFT_ROWS = 1024
 CHUNK_BYTES = 128 << 20

@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.seeds import derive_seed
 from prunesim.similarity.checks import refusal
 from prunesim.similarity.kernels import sampled_rows
 from prunesim.similarity.moments import image_order
+from prunesim.study.seeds import derive_seed
 
 # Kernels of 2,000 samples take 32 MB each.
 KEPT_KERNELS = 12

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import torch
 
-from prunesim.arrays import load_tensors, save_tensors
-from prunesim.closure import source_files
-from prunesim.csvfiles import write_rows
+from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import sha256_file, write_json
-from prunesim.images import load_description, load_images
-from prunesim.masks import apply_mask, check_mask, layer_of
 from prunesim.networks.build import build_network, trace, weight_kinds
 from prunesim.networks.spec import own_file
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.rewinding import first_step, round_training
-from prunesim.seeds import derive_seed
+from prunesim.pruning.masks import apply_mask, check_mask, layer_of
+from prunesim.pruning.rewinding import first_step, round_training
+from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.storage.csvfiles import write_rows
+from prunesim.storage.files import sha256_file, write_json
+from prunesim.study.closure import source_files
+from prunesim.study.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import autocast, choose_device, make_exact

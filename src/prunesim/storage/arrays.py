@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path, damaged, sha256_file
+from prunesim.storage.files import atomic_path, damaged, sha256_file
 
 
 def save_array(path, array):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from prunesim.arrays import load_checked
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json
+from prunesim.storage.arrays import load_checked
+from prunesim.storage.files import read_json
 
 
 def load_images(folder, split):

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from prunesim.files import read_json
+from prunesim.storage.files import read_json
 
 FILE = "archive.json"
 

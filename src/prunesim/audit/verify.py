@@ -6,16 +6,16 @@ from pathlib import Path
 
 import numpy as np
 
-from prunesim import paths
-from prunesim.archived import left_out_files
-from prunesim.arrays import load_array, load_tensors
-from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
-from prunesim.csvfiles import read_rows
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json, sha256_file
-from prunesim.masks import check_mask, layer_of
-from prunesim.pruning import select_tensors
-from prunesim.rewinding import rewind_file
+from prunesim.pruning.criteria import select_tensors
+from prunesim.pruning.masks import check_mask, layer_of
+from prunesim.pruning.rewinding import rewind_file
+from prunesim.storage.arrays import load_array, load_tensors
+from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY
+from prunesim.storage.csvfiles import read_rows
+from prunesim.storage.files import read_json, sha256_file
+from prunesim.storage.left_out import left_out_files
+from prunesim.study import paths
 
 
 def verify_study(study):

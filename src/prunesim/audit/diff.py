@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from prunesim.archived import left_out_files
-from prunesim.arrays import load_array, load_tensors
 from prunesim.errors import PrunesimError
-from prunesim.files import CHUNK_BYTES, read_error, read_json
+from prunesim.storage.arrays import load_array, load_tensors
+from prunesim.storage.files import CHUNK_BYTES, read_error, read_json
+from prunesim.storage.left_out import left_out_files
 
 FOLDERS = ("networks", "activations", "comparisons", "tables", "figures")
 # What tells how, when and where something was made, or how long it took; the artifacts do not depend on it.

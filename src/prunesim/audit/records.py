@@ -1,8 +1,8 @@
-"""Reading the records that jobs leave of what they made; `prunesim.provenance` writes them."""
+"""Reading the records that jobs leave of what they made; `prunesim.audit.provenance` writes them."""
 
 from pathlib import Path
 
-from prunesim.files import damaged, read_json, sha256_file
+from prunesim.storage.files import damaged, read_json, sha256_file
 
 
 def record_path(job):

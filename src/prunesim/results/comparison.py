@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from prunesim import paths
-from prunesim.arrays import load_checked
-from prunesim.columns import SIMILARITY
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json
-from prunesim.seeds import derive_seed
 from prunesim.similarity import MEASURES, compare_pairs
+from prunesim.storage.arrays import load_checked
+from prunesim.storage.columns import SIMILARITY
+from prunesim.storage.files import read_json
+from prunesim.study import paths
+from prunesim.study.seeds import derive_seed
 
 
 def compare_rounds(activations, replicate, method, round_, layer, settings):

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from prunesim.config import check_config, check_exclude, check_layers, load_yaml
 from prunesim.errors import PrunesimError
 from prunesim.networks.spec import activation_layers, weight_layers
+from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml
 
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
 
@@ -46,7 +46,7 @@ def check_study(config, root, command_line=None):
     root : path-like
         The folder that holds ``workflow``.
     command_line : dict, optional
-        See `prunesim.config.check_config`.
+        See `prunesim.study.config.check_config`.
 
     Raises
     ------

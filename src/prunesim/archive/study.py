@@ -9,15 +9,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from prunesim import archived, packing
-from prunesim.config import load_yaml
-from prunesim.datasets.settings import dataset_id
-from prunesim.errors import PrunesimError
-from prunesim.files import lock, sha256_file, write_error, write_json
-from prunesim.networks.spec import own_file
-from prunesim.overlays import read_config
-from prunesim.provenance import provenance
-from prunesim.snakemake_state import (
+from prunesim.archive.snakemake_state import (
     INCOMPLETE,
     LOCKS,
     RECORDS,
@@ -26,7 +18,16 @@ from prunesim.snakemake_state import (
     recorded_output,
     records,
 )
-from prunesim.verify import verify_study
+from prunesim.archive.study import packing
+from prunesim.audit.provenance import provenance
+from prunesim.audit.verify import verify_study
+from prunesim.datasets.settings import dataset_id
+from prunesim.errors import PrunesimError
+from prunesim.networks.spec import own_file
+from prunesim.storage import left_out as archived
+from prunesim.storage.files import lock, sha256_file, write_error, write_json
+from prunesim.study.config import load_yaml
+from prunesim.study.overlays import read_config
 
 CONFIG, NETWORK = "config.yaml", "network.py"
 # Of a study: what an archive writes anew, what only a running training needs, and what is made from the rest.

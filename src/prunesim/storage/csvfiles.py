@@ -4,7 +4,7 @@ import csv
 import io
 
 from prunesim.errors import PrunesimError
-from prunesim.files import read_error, write_text
+from prunesim.storage.files import read_error, write_text
 
 
 def write_rows(path, columns, rows):

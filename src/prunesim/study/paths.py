@@ -1,6 +1,6 @@
 """Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
 
-from prunesim.rewinding import rewind_file
+from prunesim.pruning.rewinding import rewind_file
 
 
 def network(replicate, method, round_):

@@ -1,7 +1,7 @@
 """Arrays that a user brings: what a file is, and how to make of it what is wanted.
 
-Artifacts of the pipeline are read by `prunesim.arrays`, which may say that a damaged one be deleted and made again. A
-user's own file never is.
+Artifacts of the pipeline are read by `prunesim.storage.arrays`, which may say that a damaged one be deleted and made
+again. A user's own file never is.
 """
 
 import stat

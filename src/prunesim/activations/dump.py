@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from prunesim.arrays import load_tensors
+from prunesim.activations.sampling import choose_images, choose_positions, position_cap
+from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path, sha256_file, write_json
-from prunesim.images import load_description, load_images
 from prunesim.networks.build import activation_kind, build_network, output_name, trace
 from prunesim.networks.state import load_arrays
-from prunesim.sampling import choose_images, choose_positions, position_cap
-from prunesim.seeds import derive_seed
+from prunesim.storage.arrays import load_tensors
+from prunesim.storage.files import atomic_path, sha256_file, write_json
+from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import choose_device, make_exact
 

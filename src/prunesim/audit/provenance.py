@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from prunesim.files import sha256_file, write_json
+from prunesim.storage.files import sha256_file, write_json
 
 # The arguments that say which artifact of a study a job makes.
 IDENTITY = ("family", "replicate", "method", "round", "layer", "name")

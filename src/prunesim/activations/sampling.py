@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from prunesim.seeds import derive_seed
+from prunesim.study.seeds import derive_seed
 
 
 def choose_images(available, wanted, study_seed):

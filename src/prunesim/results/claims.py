@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prunesim.results import between_replicates, dense_to_rounds, t_interval
+from prunesim.results.reading import between_replicates, dense_to_rounds, t_interval
 
 COLUMNS = ["claim", "statement", "estimate", "ci_low", "ci_high", "verdict", "source"]
 ACCURACY_MARGIN = 0.01
@@ -21,7 +21,7 @@ def claims(networks, similarity, settings):
     Parameters
     ----------
     networks, similarity : pandas.DataFrame
-        The tables of a study, as `prunesim.results.read_table` returns them.
+        The tables of a study, as `prunesim.results.reading.read_table` returns them.
     settings : dict
         ``layers``: the compared layers in network order. ``methods``: names. ``measure``: its name; ``cca_mean``, or
         the first that the table has, where it is None or left out. Procrustes distances d are turned into the

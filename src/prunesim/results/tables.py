@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from prunesim import paths
-from prunesim.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
-from prunesim.csvfiles import read_rows
-from prunesim.files import read_json
-from prunesim.pruning import select_tensors
-from prunesim.records import read_made, record_path
+from prunesim.audit.records import read_made, record_path
+from prunesim.pruning.criteria import select_tensors
+from prunesim.storage.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
+from prunesim.storage.csvfiles import read_rows
+from prunesim.storage.files import read_json
+from prunesim.study import paths
 
 
 def networks_table(study, plan):
