@@ -5,6 +5,7 @@ again. A user's own file never is.
 """
 
 import stat
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -83,22 +84,19 @@ def _archive(path):
             "is a file of torch.save, which is not opened because it could run code; save its tensor: "
             "np.save('a.npy', torch.load(path, weights_only=True).numpy())."
         )
-    arrays = [name.removesuffix(".npy") for name in names if name.endswith(".npy")]
-    if arrays:
-        listed = ", ".join(arrays[:5]) + (", ..." if len(arrays) > 5 else "")
+    if names:
+        listed = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
         return (
             f"is an .npz archive of the arrays {listed}; save one of them: "
-            f"np.save('a.npy', np.load('{path.name}')['{arrays[0]}'])."
+            f"np.save('a.npy', np.load('{path.name}')['{names[0]}'])."
         )
     return f"is a zip archive, or what is left of one; give {WANTED}."
 
 
 def _members(path):
-    import zipfile
-
     try:
-        with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
+        with np.load(path, allow_pickle=False) as archive:
+            return archive.files
     except (zipfile.BadZipFile, OSError, ValueError):
         return []
 
