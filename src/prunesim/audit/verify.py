@@ -41,7 +41,7 @@ def verify_study(study):
         If there is no study.
     """
     study = Path(study)
-    networks = _networks(study)
+    networks = network_folders(study)
     if not networks and not left_out_files(study):
         raise PrunesimError(f"{study} holds no networks/rep0/dense; give the folder of a study, results/<study>.")
     problems = []
@@ -88,8 +88,8 @@ def _checksums(study):
     return checksum
 
 
-def _networks(study):
-    """Return the folder of each network by ``(replicate, method, round)``."""
+def network_folders(study):
+    """Return the folder of each network of a study by ``(replicate, method, round)``."""
     found = {}
     for folder in sorted((study / "networks").glob("rep*/dense")):
         found[int(folder.parent.name.removeprefix("rep")), "dense", 0] = folder

@@ -48,6 +48,14 @@ def load_images(folder, split):
     return images, labels
 
 
+def find_dataset(results, sha256):
+    """Return the folder of the data set with these checksums below ``results/datasets``, or None."""
+    for path in sorted((Path(results) / "datasets").glob("*/dataset.json")):
+        if read_json(path)["sha256"] == sha256:
+            return path.parent
+    return None
+
+
 def load_description(folder):
     """Return the content of ``dataset.json``."""
     return read_json(Path(folder) / "dataset.json")

@@ -18,6 +18,7 @@ COLUMNS = {
     "similarity": ["family", "measure", "value", "null", *_PAIR],
 }
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
+_TEXT |= {"claim", "statement", "verdict", "source"}
 
 
 def read_table(folder, name):
@@ -42,18 +43,33 @@ def read_table(folder, name):
         number belongs.
     """
     path = Path(folder) / f"{name}.csv"
-    try:
-        # Everything is text at first: a layer may be called "0", a method "none", and neither is a number or missing.
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
-    except FileNotFoundError as error:
-        raise PrunesimError(f"{path} does not exist; the pipeline makes it before figures and claims.") from error
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise PrunesimError(f"{path} is not a CSV table ({str(error).strip()}); delete it and run again.") from error
+    frame = _read_text(path)
     if missing := [column for column in COLUMNS[name] if column not in frame.columns]:
         raise PrunesimError(f"{path} has no column {missing[0]!r}; it needs {', '.join(COLUMNS[name])}.")
     frame = frame[COLUMNS[name] + (["note"] if "note" in frame.columns else [])]
     numbers = {column: _numbers(frame[column], path) for column in frame.columns if column not in _TEXT}
     return frame.assign(**numbers)
+
+
+def read_whole_table(path):
+    """Return a table with all its columns (pandas.DataFrame), numbers as numbers where a column has nothing else."""
+    frame = _read_text(path)
+    for column in frame.columns.difference(list(_TEXT)):
+        # A column that is empty throughout is one of missing numbers; only text stays text.
+        numbers = pd.to_numeric(frame[column], errors="coerce")
+        if not (numbers.isna() & frame[column].notna()).any():
+            frame[column] = numbers
+    return frame
+
+
+def _read_text(path):
+    try:
+        # Everything is text at first: a layer may be called "0", a method "none", and neither is a number or missing.
+        return pd.read_csv(path, dtype=str, keep_default_na=False, na_values=[""])
+    except FileNotFoundError as error:
+        raise PrunesimError(f"{path} does not exist; the pipeline makes it before figures and claims.") from error
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+        raise PrunesimError(f"{path} is not a CSV table ({str(error).strip()}); delete it and run again.") from error
 
 
 def _numbers(column, path):
