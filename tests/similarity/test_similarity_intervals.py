@@ -74,7 +74,7 @@ def weighed_down(x, y, by, images=None):
 
 
 CASES = [(name, {}) for name in GRADIENTS] + [("pwcca", {"weights": "second"}), ("pwcca", {"weights": "mean"})]
-CASES += [("svcca", {"variance": 0.8})]
+CASES += [("svcca", {"variance": 0.8}), ("svcca", {"directions": 3})]
 
 
 @pytest.mark.parametrize(("measure", "settings"), CASES)

@@ -304,3 +304,13 @@ def test_lists_and_data_frames_are_taken():
     x, y = related(n=50)
     expected = compare(x, y, ["cka_linear", "nbs"])
     assert compare(x.tolist(), pandas.DataFrame(y), ["cka_linear", "nbs"]) == expected
+
+
+@pytest.mark.parametrize("measure", ["cca_mean", "cka_linear", "procrustes_distance", "cka_rbf", "mutual_knn"])
+def test_a_copy_with_its_samples_exchanged_is_within_its_null(measure):
+    rng = np.random.default_rng(3)
+    x = rng.standard_normal((300, 6))
+    found = compare(x, x[rng.permutation(300)], [measure], interval=True, draws=20)["measures"][measure]
+    assert found["note"] == "within its null: exchanged images are as similar"
+    related_to_itself = compare(x, x + 0.1 * rng.standard_normal(x.shape), [measure], interval=True, draws=20)
+    assert "note" not in related_to_itself["measures"][measure]

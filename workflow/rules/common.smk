@@ -190,7 +190,9 @@ def figure_settings(figure):
 def comparison_settings():
     """What a comparison is told; neither the layers nor the families, by which a study grows."""
     measures = config["comparison"]["measures"]
-    chosen = [key for key in config["comparison"] if key.startswith(tuple(f"{name}_" for name in measures))]
+    names = tuple(f"{name}_" for name in measures)
+    # A setting that is null is none, and studies from before there was one stay what they are.
+    chosen = [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
     return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen))
 
 

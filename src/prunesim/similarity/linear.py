@@ -60,21 +60,22 @@ def leading_count(rho, share):
     return np.minimum(count, rho.shape[1])
 
 
-def svcca(pair, variance=0.99):
+def svcca(pair, variance=0.99, directions=None):
     """Mean canonical correlation after PCA to `variance` of each network (Raghu et al. 2017).
 
-    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix.
+    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix; or
+    the first k = `directions`, where that is given, and no more than there are.
     """
-    smaller = np.minimum(pair.first.principal_count(variance), pair.second.principal_count(variance))
-    return _ratio(svcca_correlations(pair, variance).sum(axis=1), smaller)
+    counts = (network.principal_count(variance, directions) for network in (pair.first, pair.second))
+    return _ratio(svcca_correlations(pair, variance, directions).sum(axis=1), np.minimum(*counts))
 
 
-def svcca_correlations(pair, variance=0.99):
+def svcca_correlations(pair, variance=0.99, directions=None):
     """Return the canonical correlations of the kept principal directions, (stack, k), largest first.
 
     Entries beyond min(k_x, k_y) are 0.
     """
-    return pair.principal(variance)[1]
+    return pair.principal(variance, directions)[1]
 
 
 def pwcca(pair, weights="first"):

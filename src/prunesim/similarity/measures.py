@@ -92,7 +92,7 @@ MEASURES = {
         "Raghu et al. 2017",
         gradient=gradients.svcca_gradient,
         needs_samples=True,
-        settings={"variance": 0.99},
+        settings={"variance": 0.99, "directions": None},
     ),
     "pwcca": Measure(
         linear.pwcca,
@@ -196,6 +196,7 @@ def _check(setting, value):
         return
     rules = {
         "variance": (lambda v: 0 < v <= 1, "above 0 and at most 1"),
+        "directions": (lambda v: v is None or (v == int(v) and v >= 1), "a whole number of at least 1, or None"),
         "epsilon": (lambda v: 0 <= v <= 1, "between 0 and 1"),
         "neighbours": (lambda v: v == int(v) and v >= 1, "a whole number of at least 1"),
         "bandwidth": (lambda v: 0 < v < math.inf, "above 0 and finite"),

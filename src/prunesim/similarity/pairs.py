@@ -13,7 +13,7 @@ from prunesim.similarity.jackknife import MINIMUM_BLOCKS, half_bias, halves, jac
 from prunesim.similarity.layers import moments_of, prepared
 from prunesim.similarity.measures import selected, split_settings
 from prunesim.similarity.moments import CHUNK_BYTES, block_edges, image_order, stacks_everything
-from prunesim.similarity.nulls import permutation_nulls
+from prunesim.similarity.nulls import null_of, permutation_nulls
 from prunesim.similarity.statistics import Network, Pair, stacked
 from prunesim.similarity.subsets import KernelSubset
 from prunesim.similarity.threads import physical_memory, spread
@@ -66,7 +66,8 @@ def compare_pairs(
     -------
     list of dict
         One a pair and measure, in that order, with the keys ``a``, ``b``, ``measure``, ``value``, ``ci_low``,
-        ``ci_high``, ``null``, ``n_images``, ``n_samples``, ``rank_a``, ``rank_b``, ``note``. What cannot be computed is
+        ``ci_high``, ``null``, ``drawn`` (what the null is the mean of), ``n_images``, ``n_samples``, ``rank_a``,
+        ``rank_b``, ``note``. What cannot be computed is
         None, with the reason in ``note``, which is "" otherwise. Kernel measures count the samples that they use.
 
     Raises
@@ -162,15 +163,18 @@ def _compare(layers, names, pairs, measures, settings, about):
         rows = []
         for name, measure in measures.items():
             row = {"a": a, "b": b, "measure": name, "value": None, "ci_low": None, "ci_high": None, "null": None}
+            row |= {"drawn": []}
             row |= {"n_images": about.n_images, "n_samples": about.n_samples}
             row |= {"rank_a": ranks[i], "rank_b": ranks[j], "note": notes[name]}
             if name in found:
                 few = few_samples(measure, about.n_samples, first.neurons, second.neurons)
-                row |= {"null": nulls.get((i, j, name)), "note": interval_note} | found[name]
+                drawn = nulls.get((i, j, name), [])
+                row |= {"null": null_of(drawn), "drawn": drawn, "note": interval_note} | found[name]
                 row["note"] = "; ".join(filter(None, (few, row["note"])))
             elif not notes[name]:
                 row |= {"n_images": subset.n_images, "n_samples": len(subset.rows)}
-                values, row["null"], row["note"] = kernel_values[i, j, name]
+                values, drawn, row["note"] = kernel_values[i, j, name]
+                row |= {"null": null_of(drawn), "drawn": drawn}
                 if values is not None:
                     row["value"], row["note"] = float(values[0]), interval_note
                     if with_interval:

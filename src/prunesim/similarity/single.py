@@ -101,14 +101,34 @@ def compare(
             entry |= {key: row[key] for key in ("ci_low", "ci_high", "null")}
         if row["n_samples"] != len(x):
             entry["n"] = row["n_samples"]
-        if row["note"]:
-            entry["note"] = row["note"]
+        if note := "; ".join(filter(None, (row["note"], _within_null(row)))):
+            entry["note"] = note
         summary["measures"][row["measure"]] = entry
     notes = view_notes(shapes, view, size, names, layout)
     return summary | ({"notes": notes} if notes else {})
 
 
-def details(x, y, *, variance=0.99, epsilons=EPSILONS, view="channels", size=None, layout=None, names=("a", "b")):
+def _within_null(row):
+    """Return the note on a value that exchanged images reach too, or ""."""
+    if row["value"] is None or not row["drawn"]:
+        return ""
+    larger = MEASURES[row["measure"]].larger_is_more_similar
+    reached = max(row["drawn"]) >= row["value"] if larger else min(row["drawn"]) <= row["value"]
+    return "within its null: exchanged images are as similar" if reached else ""
+
+
+def details(
+    x,
+    y,
+    *,
+    variance=0.99,
+    directions=None,
+    epsilons=EPSILONS,
+    view="channels",
+    size=None,
+    layout=None,
+    names=("a", "b"),
+):
     """Return what stands behind the CCA measures and the subspace match of two activation arrays.
 
     Parameters
@@ -117,6 +137,8 @@ def details(x, y, *, variance=0.99, epsilons=EPSILONS, view="channels", size=Non
         As for `compare`.
     variance : float
         Share of the variance that SVCCA keeps.
+    directions : int, optional
+        How many principal directions SVCCA keeps, whatever their variance.
     epsilons : sequence of float
         Where the maximum match is computed.
 
@@ -147,12 +169,14 @@ def details(x, y, *, variance=0.99, epsilons=EPSILONS, view="channels", size=Non
     rank = int(pair.smaller_rank[0])
     result = {
         "canonical_correlations": canonical_correlations(pair)[0, :rank].tolist(),
-        "svcca_correlations": svcca_correlations(pair, variance)[0].tolist(),
-        "svcca_dimensions": [int(network.principal_count(variance)[0]) for network in (pair.first, pair.second)],
+        "svcca_correlations": svcca_correlations(pair, variance, directions)[0].tolist(),
+        "svcca_dimensions": [
+            int(network.principal_count(variance, directions)[0]) for network in (pair.first, pair.second)
+        ],
         "means": {
             "cca": float(cca_mean(pair)[0]),
             "cca_98": float(cca_mean_98(pair)[0]),
-            "svcca": float(svcca(pair, variance)[0]),
+            "svcca": float(svcca(pair, variance, directions)[0]),
             **{f"pwcca_{weights}": float(pwcca(pair, weights)[0]) for weights in ("first", "second", "mean")},
         },
     }

@@ -136,19 +136,21 @@ class Network:
         return _cut(*np.linalg.eigh(self.comoment * self.live[:, :, None] * self.live[:, None, :]))
 
     @remembered
-    def principal_count(self, variance):
-        """(stack,): the smallest number of principal directions with that share of the variance."""
+    def principal_count(self, variance, directions=None):
+        """(stack,): the smallest number of principal directions with that share of the variance, or a given number."""
         values = self.principal_basis[0]
+        if directions is not None:
+            return np.minimum(directions, (values > 0).sum(axis=1))
         cumulative = np.cumsum(values, axis=1)
         # The slack keeps a share that is met exactly from being missed by rounding.
         goal = variance * cumulative[:, -1:] * (1 - 1e-13)
         return np.minimum((cumulative < goal).sum(axis=1) + 1, (values > 0).sum(axis=1))
 
     @remembered
-    def principal_whitening(self, variance):
+    def principal_whitening(self, variance, directions=None):
         """(stack, p, k): whitening of the leading principal directions, 0 in columns that an entry does not keep."""
         values, vectors = self.principal_basis
-        counts = self.principal_count(variance)
+        counts = self.principal_count(variance, directions)
         largest = counts.max()
         kept = np.arange(largest) < counts[:, None]
         return vectors[:, :, :largest] * (_inverse(np.sqrt(values[:, :largest])) * kept)[:, None, :]
@@ -222,9 +224,9 @@ class Pair:
         return self._decomposed(self.comoment)
 
     @remembered
-    def principal(self, variance):
+    def principal(self, variance, directions=None):
         """Left vectors, correlations (stack, k) and right vectors between the kept principal directions."""
-        first, second = (network.principal_whitening(variance) for network in (self.first, self.second))
+        first, second = (network.principal_whitening(variance, directions) for network in (self.first, self.second))
         left, values, right = self._decomposed(first.transpose(0, 2, 1) @ self.comoment @ second)
         return left, np.clip(values, 0, 1), right
 
