@@ -33,6 +33,7 @@ TOOLS = {
     "verify": "check the artifacts of a study",
     "plan": "forecast the jobs, hours, disk and memory of a study",
     "diff": "compare two studies artifact by artifact",
+    "accept": "take results for what the present code would make of them",
     "export": "write a network of a study as a file that is read without prunesim",
     "archive": "pack a study into one file",
     "restore": "bring back an archived study",

@@ -52,7 +52,7 @@ def due_restored(clone, *targets):
 
 
 def edit(path):
-    path.write_text(path.read_text() + "# An edit is an edit, be it a comment.\n")
+    path.write_text(path.read_text() + "_ADDED = 1\n")
 
 
 def pretend_conda(clone):

@@ -256,8 +256,8 @@ def test_checkpoints_of_another_network_file_are_passed_over(small, tmp_path):
 
 def test_checkpoints_of_other_code_are_passed_over(small, monkeypatch):
     interrupted(small, 2)
-    original = prunesim.training.run.source_files
-    monkeypatch.setattr(prunesim.training.run, "source_files", lambda *a: original(*a)[1:])
+    original = prunesim.training.run.code_identity
+    monkeypatch.setattr(prunesim.training.run, "code_identity", lambda *a: original(*a)[::-1])
     assert starts_anew(lambda log: small(log))
 
 

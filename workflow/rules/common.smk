@@ -10,7 +10,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from prunesim.study import paths
-from prunesim.study.closure import source_files
+from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
@@ -64,14 +64,11 @@ wildcard_constraints:
     layer="|".join(map(re.escape, DUMPED_LAYERS)),
 
 
-def sources(module):
-    """The source files that a module depends on."""
-    return [os.path.relpath(file) for file in source_files(module, ROOT / "src")]
-
-
-def code(verb):
-    """The source files that a verb of the command line depends on: editing one runs its rules again."""
-    return sources(f"prunesim.commands.{verb}")
+def code(verb, *modules):
+    """What the code of a verb of the command line does, and of modules that it loads by name: an edit that changes it
+    runs the verb's rules again."""
+    modules = [f"prunesim.commands.{verb}", *modules]
+    return code_text(modules, code_identity(modules, ROOT / "src"))
 
 
 def settings(**parts):
@@ -194,6 +191,12 @@ def comparison_settings():
     # A setting that is null is none, and studies from before there was one stay what they are.
     chosen = [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
     return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen))
+
+
+def accepted_results():
+    """What `prunesim accept` has noted of this study, if it has."""
+    path = f"{STUDY}/provenance/accepted.json"
+    return [path] if os.path.exists(path) else []
 
 
 def network_options(network):

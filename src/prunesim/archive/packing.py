@@ -15,9 +15,9 @@ import re
 import tarfile
 from pathlib import Path
 
-from prunesim.archive.snakemake_state import RECORDS, recorded_output
 from prunesim.errors import PrunesimError
 from prunesim.storage.files import CHUNK_BYTES, atomic_path, read_error, sha256_file, write_error
+from prunesim.storage.snakemake_records import RECORDS, recorded_output
 
 FORMAT = "prunesim archive 1"
 MANIFEST = "manifest.json"

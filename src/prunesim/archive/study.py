@@ -9,16 +9,8 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from prunesim.archive.snakemake_state import (
-    INCOMPLETE,
-    LOCKS,
-    RECORDS,
-    due_jobs,
-    record_path,
-    recorded_output,
-    records,
-)
-from prunesim.archive.study import packing
+from prunesim.archive import packing
+from prunesim.archive.due import due_jobs
 from prunesim.audit.provenance import provenance
 from prunesim.audit.verify import verify_study
 from prunesim.datasets.settings import dataset_id
@@ -26,6 +18,7 @@ from prunesim.errors import PrunesimError
 from prunesim.networks.spec import own_file
 from prunesim.storage import left_out as archived
 from prunesim.storage.files import lock, sha256_file, write_error, write_json
+from prunesim.storage.snakemake_records import INCOMPLETE, LOCKS, RECORDS, record_path, recorded_output, records
 from prunesim.study.config import load_yaml
 from prunesim.study.overlays import read_config
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from prunesim.audit.accept import acceptances
 from prunesim.audit.records import read_made, record_path
 from prunesim.pruning.criteria import select_tensors
 from prunesim.storage.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
@@ -83,7 +84,8 @@ def provenance_table(study, plan):
         rows += _provenance_rows(read_json(study / record_path(job)))
     for job in drawn:
         rows += _provenance_rows(read_made(study, record_path(job)))
-    return PROVENANCE, rows
+    accepted = _accepted(study)
+    return PROVENANCE, [row | {"accepted": accepted.get(row["artifact"])} for row in rows]
 
 
 TABLES = {
@@ -104,6 +106,18 @@ def _provenance_rows(record, prefix=""):
         {key: about.get(key) for key in PROVENANCE} | {"artifact": prefix + name, "sha256": sha256}
         for name, sha256 in record["outputs"].items()
     ]
+
+
+def _accepted(study):
+    """Return when and why each artifact was taken for what later code would make of it, by its name in the table."""
+    words = {}
+    for acceptance in acceptances(study):
+        text = f"{acceptance['when']}: {acceptance['why']}"
+        for output in acceptance["artifacts"]:
+            name = output.removeprefix(f"results/{study.name}/")
+            name = name if name != output else f"../{output.removeprefix('results/')}"
+            words[name] = "; ".join(filter(None, (words.get(name), text)))
+    return words
 
 
 def _all_metrics(study, plan):

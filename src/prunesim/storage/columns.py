@@ -60,4 +60,5 @@ PROVENANCE = (
     "host",
     "processor",
     "platform",
+    "accepted",
 )

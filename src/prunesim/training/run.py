@@ -17,7 +17,7 @@ from prunesim.pruning.rewinding import first_step, round_training
 from prunesim.storage.arrays import load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import sha256_file, write_json
-from prunesim.study.closure import source_files
+from prunesim.study.closure import code_identity
 from prunesim.study.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.data import normaliser, to_tensor, validation_split
@@ -174,12 +174,13 @@ class _Session:
         """Stand for everything the bytes of this training depend on."""
         package = Path(__file__).resolve().parents[1]
         own = own_file(self.settings["network"]["name"])
-        files = [*source_files("prunesim.training.run", package.parent), *filter(None, [own]), *inputs]
+        files = [*filter(None, [own]), *inputs]
         parts = [
             json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
             json.dumps(self.description["sha256"], sort_keys=True),
             torch.__version__,
             str(self.device),
+            code_identity(["prunesim.training.run"], package.parent),
             *(sha256_file(file) for file in files),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -1,17 +1,12 @@
-"""What Snakemake knows of a study: what is due, and the records of what was made."""
+"""Snakemake's own records of what it made, one file an output."""
 
 import base64
-import subprocess
-import sys
 from pathlib import Path
-
-from prunesim.errors import PrunesimError
 
 RECORDS = ".snakemake/metadata"
 INCOMPLETE = ".snakemake/incomplete"
 LOCKS = ".snakemake/locks"
 MAX_NAME = 254
-NOTHING_TO_DO = "Nothing to be done"
 
 
 def record_path(output):
@@ -50,23 +45,3 @@ def records(root):
             except ValueError:
                 continue  # of another version of Snakemake, which would not find it either
     return found
-
-
-def due_jobs(root, configfile):
-    """Return how many jobs of each rule Snakemake would run for a study, by a dry run.
-
-    Raises
-    ------
-    PrunesimError
-        If Snakemake refuses.
-    """
-    words = ["--dry-run", "--quiet", "rules", "--cores", "1", "--configfile", str(configfile)]
-    command = [sys.executable, "-m", "snakemake", *words]
-    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
-    if done.returncode:
-        last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "it said nothing")
-        raise PrunesimError(f"Snakemake refuses a dry run in {root}: {last.strip()}")
-    if NOTHING_TO_DO in done.stdout:
-        return {}
-    table = done.stdout.partition("Job stats:\n")[2].partition("\ntotal ")[0].splitlines()[2:]
-    return {rule: int(count) for rule, count in (line.split() for line in table) if rule != "default"}
