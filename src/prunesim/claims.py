@@ -363,7 +363,7 @@ def _left_out(kind, names, missing, rows, how="Without"):
 
 
 def _why(rows):
-    return reason(rows) or "not compared"
+    return reason(rows) or ("not compared" if rows.empty else "no reason given")
 
 
 def _named(kind, names):

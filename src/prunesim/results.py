@@ -172,7 +172,7 @@ def gaps(rows, layers):
         mine = rows[rows["layer"] == layer]
         missing = int(mine["value"].isna().sum())
         if missing == len(mine):
-            found.setdefault(("", reason(mine) or "not compared"), []).append(layer)
+            found.setdefault(("", reason(mine) if missing else "not compared"), []).append(layer)
         elif missing:
             found.setdefault((f" in {missing} of {len(mine)} comparisons", reason(mine)), []).append(layer)
     return [
