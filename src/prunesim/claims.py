@@ -269,7 +269,8 @@ def above_null(study):
     """Similarity minus null, at the layer whose interval begins lowest."""
     rows, layers = study["last"], study["layers"]
     no_null = rows["value"].notna() & rows["null"].isna()
-    rows = rows.assign(value=rows["value"] - rows["null"], note=rows["note"].where(~no_null, "it has no null"))
+    why = rows["note"].where(rows["note"].astype(str).str.startswith("no null"), "it has no null")
+    rows = rows.assign(value=rows["value"] - rows["null"], note=rows["note"].where(~no_null, why))
     table = _table(rows, ["replicate"], layers)
     missing = table.isna()
     without = [layer for layer in layers if missing[layer].all()]
