@@ -121,6 +121,7 @@ def test_change_of_the_config(clone, overlay, expected):
 MODULES = {
     "training/loop": FROM_TRAINING,
     "training/schedule": FROM_TRAINING,
+    "batches": FROM_TRAINING,
     "networks/build": FROM_TRAINING,
     "rewinding": FROM_TRAINING,
     "masks": FROM_TRAINING,

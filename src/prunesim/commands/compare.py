@@ -1,6 +1,8 @@
 """``prunesim compare``: the similarity of two activation files."""
 
 import json
+import sys
+from pathlib import Path
 
 from prunesim.errors import PrunesimError
 from prunesim.given import load_given
@@ -8,13 +10,61 @@ from prunesim.similarity import MEASURES, compare, details
 from prunesim.similarity.curvature import compare_curvature
 from prunesim.similarity.views import LAYOUTS, VIEWS, view_pair
 
+# Options that take several words, and the words that are known; see `arrange`.
+LISTS = {"--measures": ("all", *MEASURES), "--layout": LAYOUTS}
+
+
+def arrange(words):
+    """Return the words of a command line with those of a list (``--measures a b``) made one (``--measures a,b``).
+
+    argparse would take all that follows for the list, the files too.
+    """
+    arranged, waiting = [], list(words)
+    while waiting:
+        word = waiting.pop(0)
+        arranged.append(word)
+        if word not in LISTS:
+            continue
+        members = []
+        # The first is of the list whatever it is, so that a wrong name is refused as one.
+        while waiting and not waiting[0].startswith("-") and (not members or _is_member(waiting[0], LISTS[word])):
+            members.append(waiting.pop(0))
+        if members:
+            arranged.append(",".join(members))
+    return arranged
+
+
+def _is_member(word, known):
+    """Return whether a word belongs to a list rather than being a file: known, or like no file at all."""
+    return set(word.split(",")) <= {"", *known} or not (set(word) & {".", "/"} or Path(word).exists())
+
+
+def _measures(text):
+    names = [name for name in text.split(",") if name]
+    if not names or ("all" in names and len(names) > 1):
+        raise PrunesimError(
+            f"--measures {text}: give all alone, or some of {', '.join(MEASURES)}, with blanks or commas between them."
+        )
+    return names
+
+
+def _layouts(text):
+    names = [name for name in text.split(",") if name]
+    if not 1 <= len(names) <= 2 or not set(names) <= set(LAYOUTS):
+        raise PrunesimError(f"--layout {text}: give one of {', '.join(LAYOUTS)} for both files, or one for each.")
+    return names
+
 
 def add_arguments(parser):
     """Add the arguments of the verb."""
     parser.add_argument("first", metavar="A.npy", help="activations: samples x neurons, or N x C x H x W")
     parser.add_argument("second", metavar="B.npy", help="activations of the other layer for the same samples")
     parser.add_argument(
-        "--measures", nargs="+", default=["all"], metavar="NAME", help=f"all (default), or of {', '.join(MEASURES)}"
+        "--measures",
+        type=_measures,
+        default=["all"],
+        metavar="NAME ...",
+        help=f"all (default), or some of {', '.join(MEASURES)}",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--interval", action="store_true", help="add 95 %% jackknife intervals and the null")
@@ -25,13 +75,12 @@ def add_arguments(parser):
     parser.add_argument(
         "--view",
         choices=VIEWS,
-        default="channels",
         help="what N x C x H x W arrays are: positions as samples (default), flattened, or averaged to --size",
     )
     parser.add_argument(
         "--layout",
-        nargs="+",
-        choices=LAYOUTS,
+        type=_layouts,
+        metavar="LAYOUT ...",
         help="of 4-D files, or of each: N x C x H x W (channels_first) or N x H x W x C (channels_last)",
     )
     parser.add_argument("--size", nargs=2, type=int, metavar=("H", "W"), help="average maps to this size first")
@@ -50,6 +99,7 @@ def run(arguments):
     """Print the similarity of the two files; refuse what was asked for by name and cannot be computed."""
     files = (arguments.first, arguments.second)
     arrays = [load_given(path) for path in files]
+    _choose_view(arguments, arrays)
     layout = arguments.layout and (arguments.layout[0] if len(arguments.layout) == 1 else tuple(arguments.layout))
     everything = arguments.measures == ["all"]
     result = compare(
@@ -81,6 +131,18 @@ def run(arguments):
         first, second, _ = view_pair(*arrays, arguments.view, arguments.size, files, layout)
         result["curvature"] = compare_curvature(first, second, seed=arguments.seed, names=files)
     print(json.dumps(result, indent=2, allow_nan=False) if arguments.json else table(result))
+
+
+def _choose_view(arguments, arrays):
+    """Set the view where none was given, and say so where one that was given changes nothing."""
+    given = [f"--{name}" for name in ("view", "size") if getattr(arguments, name) is not None]
+    if given and all(array.ndim == 2 for array in arrays):
+        print(
+            f"prunesim compare: {' and '.join(given)} changed nothing, as both files are samples x neurons; "
+            "a view is of N x C x H x W arrays.",
+            file=sys.stderr,
+        )
+    arguments.view = arguments.view or "channels"
 
 
 def table(result):

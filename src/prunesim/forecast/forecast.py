@@ -7,6 +7,7 @@ from prunesim.forecast.jobs import sampled, study_jobs
 from prunesim.forecast.profile import network_profile
 from prunesim.forecast.schedule import remaining, simulate
 from prunesim.networks.spec import compared_layers
+from prunesim.sampling import positions_of
 
 DISK_KINDS = ("data set", "networks", "activations", "records")
 
@@ -70,6 +71,9 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         "sampling": {
             "images": dumped,
             "positions_cap": cap,
+            "test_images": images.test,
+            "positions": {name: positions[name] for name in layers},
+            "all_positions": {name: positions_of({"shape": profile.layers[name]}) for name in layers},
             "samples": {name: dumped * positions[name] for name in layers},
             "neurons": {name: profile.layers[name][0] for name in layers},
         },
