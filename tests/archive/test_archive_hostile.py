@@ -493,7 +493,8 @@ def test_interrupted_at_any_moment(root, sound, monkeypatch, moment):
 
 
 def test_leftovers_of_a_killed_restore_are_removed(root, sound):
-    script = "import os\nfrom prunesim.archive import study as archive\narchive.os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
+    script = "import os\nfrom prunesim.archive import study as archive\n"
+    script += "archive.os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
     script += f"archive.restore_study({str(sound)!r}, {str(root)!r})\n"
     environment = {"PYTHONPATH": str(REPOSITORY / "src")}
     killed = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)

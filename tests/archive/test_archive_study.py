@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -289,9 +290,15 @@ def test_records_of_another_study_stay_where_they_are(clone, archives):
 
 def test_make(tmp_path):
     """What the Makefile calls, without the installation before it."""
-    for name in ("Makefile", "requirements.txt", "constraints.txt", "config.yaml", "tests/pipeline/tiny.yaml"):
+    schema = "workflow/schemas/config.schema.yaml"
+    for name in ("Makefile", "requirements.txt", "constraints.txt", "config.yaml", "tests/pipeline/tiny.yaml", schema):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, tmp_path / name)
+    # The name of the study is the program's to say.
+    program = tmp_path / ".venv/bin/prunesim"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY / "src"} exec {sys.executable} -m prunesim "$@"\n')
+    program.chmod(0o755)
 
     def last_line(*words):
         command = ["make", "--dry-run", "--no-print-directory", *words]

@@ -121,6 +121,7 @@ def test_change_of_the_config(clone, overlay, expected):
 MODULES = {
     "training/loop": FROM_TRAINING,
     "training/schedule": FROM_TRAINING,
+    "networks/batches": FROM_TRAINING,
     "networks/build": FROM_TRAINING,
     "pruning/rewinding": FROM_TRAINING,
     "pruning/masks": FROM_TRAINING,

@@ -9,6 +9,7 @@ import torch
 from prunesim.activations.sampling import choose_images, choose_positions, position_cap
 from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
+from prunesim.networks.batches import dumping_batch
 from prunesim.networks.build import activation_kind, build_network, output_name, trace
 from prunesim.networks.state import load_arrays
 from prunesim.storage.arrays import load_tensors
@@ -16,8 +17,6 @@ from prunesim.storage.files import atomic_path, sha256_file, write_json
 from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import choose_device, make_exact
-
-BATCH = 250
 
 
 def dump_activations(settings, dataset, weights, output, log=print):
@@ -69,7 +68,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
         for layer in layers
     }
     log(f"{len(chosen)} of {len(images)} test images, {len(layers)} layers, at most {cap} positions an image and layer")
-    batches = to_tensor(images[chosen], device).split(BATCH)
+    batches = to_tensor(images[chosen], device).split(dumping_batch(shape, [layer["shape"] for layer in layers]))
     normalise = normaliser(description["mean"], description["std"], training, device)
     index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
     write_json(

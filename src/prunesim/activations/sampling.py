@@ -4,6 +4,8 @@ import numpy as np
 
 from prunesim.study.seeds import derive_seed
 
+KEYS_AT_ONCE = 1 << 24
+
 
 def choose_images(available, wanted, study_seed):
     """Return the ascending indices of the images whose activations are dumped, the same for every network."""
@@ -50,5 +52,11 @@ def choose_positions(layer, images, cap, seed):
     count = min(available, cap)
     if count == available:
         return np.broadcast_to(np.arange(available), (images, available))
-    keys = np.random.default_rng(seed).random((images, available))
-    return np.sort(np.argpartition(keys, count, axis=1)[:, :count], axis=1)
+    rng = np.random.default_rng(seed)
+    positions = np.empty((images, count), dtype=np.int64)
+    # Some images at a time: keys and order of all positions of all images can be larger than the images themselves.
+    rows = max(1, KEYS_AT_ONCE // available)
+    for start in range(0, images, rows):
+        keys = rng.random((min(rows, images - start), available))
+        positions[start : start + rows] = np.sort(np.argpartition(keys, count, axis=1)[:, :count], axis=1)
+    return positions

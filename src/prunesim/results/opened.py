@@ -7,11 +7,12 @@ from pathlib import Path
 from prunesim.audit.verify import network_folders
 from prunesim.datasets.converted import find_dataset, load_description, load_images
 from prunesim.errors import PrunesimError
+from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.spec import own_file
 from prunesim.pruning.masks import check_mask
 from prunesim.results.comparison import load_activations
 from prunesim.results.reading import read_whole_table
-from prunesim.storage.arrays import load_tensors
+from prunesim.storage.arrays import load_metadata, load_tensors
 from prunesim.storage.files import read_json
 from prunesim.study import paths
 
@@ -186,7 +187,10 @@ class Study:
         normalise = data.normaliser(description["mean"], description["std"], training, place)
         context = device.autocast(place, training["precision"])
         target = data.torch.from_numpy(labels).to(place)
-        return loop.evaluate(network, data.to_tensor(images, place), target, normalise, context)[1]
+        shape = data.to_tensor(images[:1], "cpu").shape[1:]
+        layers = load_metadata(next(iter(self._folders.values())) / "weights.safetensors")["layers"]
+        batch = evaluation_batch(shape, [layer["shape"] for layer in layers])
+        return loop.evaluate(network, data.to_tensor(images, place), target, normalise, context, batch)[1]
 
     def _settings(self, network):
         """Return the settings of a network; a file of the user's own is looked for from the folder of the clone."""

@@ -162,9 +162,38 @@ def _renamed(rows, *more):
 
 
 def reason(rows):
-    """Return why there is nothing to draw: the first note of the rows, or an empty text."""
-    notes = rows["note"].dropna() if "note" in rows.columns else []
-    return str(notes.iloc[0]).strip() if len(notes) else ""
+    """Return why there is no value: the first note of the rows without one, or an empty text."""
+    notes = rows.loc[rows["value"].isna(), "note"].dropna() if "note" in rows.columns else []
+    return str(notes.iloc[0]).strip().removeprefix("no value: ").rstrip(".") if len(notes) else ""
+
+
+def gaps(rows, layers):
+    """Return in words at which layers there is no value, and why.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Columns ``layer``, ``value`` and, where the table has it, ``note``.
+    layers : list of str
+        Those that should have a value.
+
+    Returns
+    -------
+    list of str
+        A sentence for each reason, with all the layers that it holds for; none where nothing is missing. A layer that
+        lacks some of its values has a sentence of its own, which counts them.
+    """
+    found = {}
+    for layer in layers:
+        mine = rows[rows["layer"] == layer]
+        missing = int(mine["value"].isna().sum())
+        if missing == len(mine):
+            found.setdefault(("", reason(mine) if missing else "not compared"), []).append(layer)
+        elif missing:
+            found.setdefault((f" in {missing} of {len(mine)} comparisons", reason(mine)), []).append(layer)
+    return [
+        f"No value at {', '.join(names)}{where}{f': {why}' if why else ''}." for (where, why), names in found.items()
+    ]
 
 
 def t_interval(values):

@@ -92,20 +92,26 @@ def compare(
         names=names,
         **settings,
     )
-    summary = {"n": len(x), "p": x.shape[1], "q": y.shape[1]}
-    summary |= {key: results[0][key] if results else None for key in ("rank_a", "rank_b")}
-    summary["measures"] = {}
-    for row in results:
+    notes = view_notes(shapes, view, size, names, layout)
+    return summary(x.shape, y.shape[1], results, interval) | ({"notes": notes} if notes else {})
+
+
+def summary(shape, other_width, rows, interval):
+    """Return the result of `compare` from the rows of one pair, less the ``notes``; `shape` is (n, p), the width q."""
+    n, p = shape
+    result = {"n": n, "p": p, "q": other_width}
+    result |= {key: rows[0][key] if rows else None for key in ("rank_a", "rank_b")}
+    result["measures"] = {}
+    for row in rows:
         entry = {"value": row["value"]}
         if interval:
             entry |= {key: row[key] for key in ("ci_low", "ci_high", "null")}
-        if row["n_samples"] != len(x):
+        if row["n_samples"] != n:
             entry["n"] = row["n_samples"]
         if note := "; ".join(filter(None, (row["note"], _within_null(row)))):
             entry["note"] = note
-        summary["measures"][row["measure"]] = entry
-    notes = view_notes(shapes, view, size, names, layout)
-    return summary | ({"notes": notes} if notes else {})
+        result["measures"][row["measure"]] = entry
+    return result
 
 
 def _within_null(row):

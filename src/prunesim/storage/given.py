@@ -4,6 +4,7 @@ Artifacts of the pipeline are read by `prunesim.storage.arrays`, which may say t
 again. A user's own file never is.
 """
 
+import re
 import stat
 import zipfile
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.storage.files import read_json
 
 WANTED = "a .npy file with one array of samples x neurons"
 HEAD_BYTES = 512
@@ -49,6 +51,38 @@ def load_given(path):
                 "array of numbers, np.save(path, np.stack(list_of_arrays))."
             ) from error
         raise PrunesimError(f"{path} is a .npy file that ends too early or is damaged; save it again.") from error
+
+
+def files_in(folder, pooled=False):
+    """Return the activation files of a folder, in the order of its layers where it is one of a study.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+    pooled : bool
+        Take ``<layer>.pooled.npy``, the spatial means, by which layers of different size are compared, and not
+        ``<layer>.npy``.
+
+    Raises
+    ------
+    PrunesimError
+        If there is none.
+    """
+    found = [path for path in folder.glob("*.npy") if path.name.endswith(".pooled.npy") == pooled]
+    if not found:
+        what = ".pooled.npy" if pooled else ".npy"
+        raise PrunesimError(f"{folder} holds no {what} files; give a folder of activations, or the files themselves.")
+    index = folder / "activations.json"
+    order = list(read_json(index)["layers"]) if index.exists() else []
+    layers = {path: path.name.removesuffix(".npy").removesuffix(".pooled") for path in found}
+
+    def place(path):
+        known = layers[path] in order
+        # Numbers by their size: layer 10 comes after layer 9.
+        words = [int(word) if word.isdigit() else word for word in re.split(r"(\d+)", layers[path])]
+        return (not known, order.index(layers[path]) if known else 0, [] if known else words)
+
+    return sorted(found, key=place)
 
 
 def _what(path, head):

@@ -9,6 +9,7 @@ import torch
 
 from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
+from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.build import build_network, trace, weight_kinds
 from prunesim.networks.spec import own_file
 from prunesim.networks.state import load_arrays, network_arrays
@@ -126,6 +127,7 @@ class _Session:
             derive_seed(settings["seed"], "init", replicate),
         )
         layers, uses = trace(self.network, shape)
+        self.evaluation_batch = evaluation_batch(shape, [layer["shape"] for layer in layers])
         self.metadata = {
             "network": settings["network"],
             "shape": list(shape),
@@ -167,6 +169,7 @@ class _Session:
             last_step=last_step,
             checkpoint=checkpoint,
             fingerprint=self._fingerprint(inputs),
+            evaluation_batch=self.evaluation_batch,
             log=self.log,
         )
 
@@ -188,7 +191,9 @@ class _Session:
     def write(self, output, history, *, method, mask, inputs, first_step=0):
         output = Path(output)
         test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
-        test_loss, test_accuracy = evaluate(self.network, test_images, test_labels, self.normalise, self.autocast)
+        test_loss, test_accuracy = evaluate(
+            self.network, test_images, test_labels, self.normalise, self.autocast, self.evaluation_batch
+        )
         last = history[-1] if history else dict.fromkeys(HISTORY)
         if not math.isfinite(test_loss):
             raise diverged(f"The test loss of the trained network is {test_loss}", last["train_loss"])
