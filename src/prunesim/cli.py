@@ -6,13 +6,12 @@ of how the job went; for those of `TOOLS`, an exit status.
 """
 
 import argparse
-import contextlib
 import importlib
-import os
 import sys
 import time
 
 from prunesim.errors import PrunesimError
+from prunesim.terminal import say
 
 # What the rules of the pipeline call.
 JOBS = {
@@ -68,17 +67,8 @@ def main(argv=None):
             write_record(record, outputs, verb, vars(arguments), started, outcome)
         return 0
     except PrunesimError as error:
-        _say(f"prunesim {verb}: {error}")
+        say(f"prunesim {verb}: {error}")
         return 2
     except KeyboardInterrupt:
-        _say(f"prunesim {verb}: interrupted.")
+        say(f"prunesim {verb}: interrupted.")
         return 130
-
-
-def _say(sentence):
-    try:
-        print(sentence, file=sys.stderr, flush=True)
-    except OSError:
-        # The log of a job lies on the disk that is full. The rules keep Snakemake's own output open as 3.
-        with contextlib.suppress(OSError):
-            os.write(3, f"{sentence}\n".encode())

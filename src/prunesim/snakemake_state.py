@@ -1,6 +1,7 @@
 """What Snakemake knows of a study: what is due, and the records of what was made."""
 
 import base64
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -50,6 +51,15 @@ def records(root):
             except ValueError:
                 continue  # of another version of Snakemake, which would not find it either
     return found
+
+
+def recorded_params(root, output):
+    """Return the parameters, as text, of the job that made an output in `root`; None if Snakemake has no record."""
+    try:
+        record = json.loads((Path(root) / RECORDS / record_path(output)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record.get("params", [])
 
 
 def due_jobs(root, configfile):

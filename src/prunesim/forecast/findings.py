@@ -1,5 +1,6 @@
 """What breaks first: what a study asks for that the machine or the method does not have, and what to do about it."""
 
+from prunesim.forecast.classes import class_findings
 from prunesim.forecast.costs import SNAKEMAKE
 from prunesim.forecast.words import duration, size
 
@@ -39,6 +40,7 @@ def findings(result, config, jobs, machine, free_disk=None):
         *_samples(result, config),
     ]
     slows = [
+        *class_findings(result["dataset"], config),
         *_idle(jobs, result, machine),
         *_fetch(jobs),
         *_long_jobs(jobs),
