@@ -173,7 +173,7 @@ def _decoded(path, background):
     except Exception as error:
         if lost:
             raise ImageFault(name, *lost) from error
-        fault = f"could not be read as an image ({_reason(error, path)})"
+        fault = f"could not be read as an image ({_reason(error)})"
         raise ImageFault(name, fault, "get or save it again as a whole image, or take it out of the folder") from error
 
 
@@ -208,13 +208,15 @@ def _lost_by_pillow(file):
 
 def _upright(image):
     """Return an image turned as its EXIF data say, and whether these could be read."""
-    from PIL.Image import Transpose
+    from PIL.Image import Exif, Transpose
 
     turns = {
         **{2: Transpose.FLIP_LEFT_RIGHT, 3: Transpose.ROTATE_180, 4: Transpose.FLIP_TOP_BOTTOM},
         **{5: Transpose.TRANSPOSE, 6: Transpose.ROTATE_270, 7: Transpose.TRANSVERSE, 8: Transpose.ROTATE_90},
     }
     try:
+        # By itself, since what Pillow has once tried to read it takes for read.
+        Exif().load(image.info.get("exif", b""))
         turn = turns.get(image.getexif().get(ORIENTATION))
     except Exception:  # Pillow raises many kinds of error for damaged EXIF data
         return image, False
@@ -249,9 +251,13 @@ def _pixel_digest(array):
     return digest.digest()
 
 
-def _reason(error, path):
-    """Return the words of a decoder, without the path, which the sentence names already."""
-    return " ".join(str(error).replace(repr(str(path)), "").split()) or type(error).__name__
+def _reason(error):
+    """Return the words of a decoder on one line."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, UnidentifiedImageError):
+        return f"it is none of {', '.join(FORMATS)}, or its header is damaged"
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _images(count):

@@ -17,7 +17,7 @@ from prunesim.files import sha256_file, write_text
 
 SPLITS = ("train", "test")
 SUFFIXES = (
-    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".dib", ".gif", ".tif", ".tiff", ".webp"),
+    *(".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
     *(".avif", ".jp2", ".j2k", ".jpc", ".jpf", ".jpx", ".j2c", ".pbm", ".pgm", ".ppm", ".pnm"),
 )
 # What operating systems and NAS boxes leave in folders, besides hidden files.
@@ -104,7 +104,8 @@ def write_read_files(output, files, digests):
         The SHA-256 of each file that was read, which with a subset are not all.
     """
     rows = [[name, *entry, digests.get(name)] for name, entry in files.items()]
-    write_text(Path(output) / READ_FILES, json.dumps(rows))
+    text = json.dumps(rows)
+    write_text(Path(output) / READ_FILES, f"{_checksum(text)}\n{text}\n")
 
 
 def watched(settings, output, recorded):
@@ -157,12 +158,18 @@ def _scandir(folder):
 
 
 def _rows(output):
-    """Return what `write_read_files` has left, as a dict from name to `Entry` and SHA-256, or None."""
+    """Return what `write_read_files` has left, as a dict from name to `Entry` and SHA-256; None if it is damaged."""
     try:
-        rows = json.loads((Path(output) / READ_FILES).read_text(encoding="utf-8"))
-        return {name: (Entry(*stamps), sha256) for name, *stamps, sha256 in rows}
-    except (OSError, ValueError, TypeError):
+        checksum, _, text = (Path(output) / READ_FILES).read_text(encoding="utf-8").partition("\n")
+    except (OSError, UnicodeDecodeError):
         return None
+    if checksum != _checksum(text.rstrip("\n")):
+        return None
+    return {name: (Entry(*stamps), sha256) for name, *stamps, sha256 in json.loads(text)}
+
+
+def _checksum(text):
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _differences(folder, files, rows):

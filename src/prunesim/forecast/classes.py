@@ -53,7 +53,8 @@ def class_findings(dataset, config):
         yield f"{config['dataset']['path']}: {left_out_sentence(dataset['left_out'])}"
     # Numbers given by hand may be others than those of the folder.
     if sum(dataset["class_counts"].values()) <= dataset["train"]:
-        yield from validation_gaps(dataset["class_counts"], config["training"]["validation"])
+        for sentence in validation_gaps(dataset["class_counts"], config["training"]["validation"]):
+            yield sentence[0].upper() + sentence[1:]
 
 
 def _of_folder(origin):

@@ -42,6 +42,6 @@ def validation_gaps(class_counts, share):
 
 def _of_classes(names, class_counts):
     if len(names) == len(class_counts):
-        return f"All {len(names)} classes have"
+        return f"all {len(names)} classes have"
     shown = ", ".join(names[:SHOWN]) + (", ..." if len(names) > SHOWN else "")
     return f"{len(names)} of {len(class_counts)} classes ({shown}) {'has' if len(names) == 1 else 'have'}"
