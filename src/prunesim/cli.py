@@ -7,7 +7,6 @@ those of `TOOLS`, an exit status.
 """
 
 import argparse
-import contextlib
 import importlib
 import importlib.util
 import os
@@ -16,6 +15,7 @@ import time
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
+from prunesim.storage.terminal import say
 
 # What the rules of the pipeline call.
 JOBS = {
@@ -77,27 +77,27 @@ def main(argv=None):
             write_record(record, outputs, verb, vars(arguments), started, outcome)
         return 0
     except PrunesimError as error:
-        _say(f"prunesim {verb}: {error}")
+        say(f"prunesim {verb}: {error}")
         return 2
     except ModuleNotFoundError as error:
         missing = (error.name or "").partition(".")[0]
         # A part that a package lacks is not the package, and a module of our own is a mistake of ours.
         if missing not in PIPELINE or importlib.util.find_spec(missing):
             raise
-        _say(
+        say(
             f"prunesim {verb}: {missing} is not installed, which this verb needs; "
             'pip install "prunesim[pipeline]" brings all that the pipeline needs.'
         )
         return 2
     except MemoryError as error:
-        _say(f"prunesim {verb}: the memory of this machine is not enough ({str(error).rstrip('.') or 'no details'}).")
+        say(f"prunesim {verb}: the memory of this machine is not enough ({str(error).rstrip('.') or 'no details'}).")
         return 2
     except BrokenPipeError:
         # Whoever reads has seen enough. What is still to be flushed at exit has nowhere to go either.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except KeyboardInterrupt:
-        _say(f"prunesim {verb}: interrupted.")
+        say(f"prunesim {verb}: interrupted.")
         return 130
 
 
@@ -141,12 +141,3 @@ def _version():
     from importlib.metadata import version
 
     return version("prunesim")
-
-
-def _say(sentence):
-    try:
-        print(sentence, file=sys.stderr, flush=True)
-    except OSError:
-        # The log of a job lies on the disk that is full. The rules keep Snakemake's own output open as 3.
-        with contextlib.suppress(OSError):
-            os.write(3, f"{sentence}\n".encode())

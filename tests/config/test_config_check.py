@@ -122,6 +122,8 @@ def test_false_leaves_a_method_out():
         '{dataset: {name: fashion_mnist, path: /data/mnist\'s "files" ü/, subset: {train: 9, test: 9, seed: 1}}}',
         "{dataset: {name: cells, source: image_folder, path: cells, resize: [32, 48], channels: 1}}",
         "{dataset: {name: image_folder, path: cells}}",
+        "{dataset: {name: cells, source: image_folder, path: p, resize: [8, 9], fit: pad, background: white}}",
+        "{dataset: {name: svhn, resize: [8, 9], fit: crop}}",
         "{dataset: {name: small, source: svhn}}",
         "{network: {name: lenet5}, comparison: {layers: all}}",
         f"network: {{{OWN}, arguments: {{depth: 3, kind: a, nested: {{a: [1, null]}}}}}}",
@@ -327,6 +329,15 @@ EXACT = [
     (
         "dataset: {name: mnist, source: kmnist}",
         "dataset.name is mnist, which is another data set than dataset.source, kmnist; give it a name of its own.",
+    ),
+    (
+        "dataset: {fit: crop}",
+        "dataset.fit is crop, but dataset.resize is null; give the height and width to crop the images to.",
+    ),
+    (
+        "dataset: {background: white}",
+        "dataset.background is white, but images of digits have no transparent pixels and are not padded; it must be "
+        "null.",
     ),
     ("dataset: {path: here}", "dataset.path is 'here'; digits comes with scikit-learn, so it must be null."),
     (

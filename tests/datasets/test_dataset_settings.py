@@ -51,6 +51,20 @@ def test_the_command_does_not_import_torch_until_it_reads():
             {"name": "cells", "source": "image_folder", "path": "p", "resize": [32, 48], "channels": 1},
             "cells-32x48-grey",
         ),
+        ({"name": "mnist", "resize": [32, 32], "fit": "stretch", "background": None}, "mnist-32x32"),
+        ({"name": "mnist", "resize": [32, 48], "fit": "crop"}, "mnist-32x48-crop"),
+        ({"name": "cells", "source": "image_folder", "path": "p", "background": "white"}, "cells-on_white"),
+        (
+            {
+                "name": "mnist",
+                "resize": [8, 9],
+                "fit": "pad",
+                "background": "grey",
+                "channels": 1,
+                "subset": {"test": 9},
+            },
+            "mnist-8x9-pad-grey-on_grey-test9-seed0",
+        ),
         (
             {"name": "mnist", "resize": [32, 32], "channels": 3, "subset": {"train": 10}},
             "mnist-32x32-colour-train10-seed0",
@@ -67,7 +81,9 @@ def test_check_settings_completes():
         "source": "mnist",
         "path": None,
         "resize": None,
+        "fit": "stretch",
         "channels": None,
+        "background": None,
         "subset": {"train": 20, "test": None, "seed": 0},
     }
 
@@ -93,6 +109,14 @@ def test_check_settings_completes():
         ({"name": "mnist", "resize": [0, 32]}, ["dataset.resize"]),
         ({"name": "mnist", "resize": [True, 32]}, ["dataset.resize"]),
         ({"name": "mnist", "resize": [32, 100000]}, ["dataset.resize", "4096"]),
+        ({"name": "mnist", "resize": [32, 32], "fit": "squeeze"}, ["dataset.fit", "squeeze", "stretch, pad or crop"]),
+        ({"name": "mnist", "resize": [32, 32], "fit": None}, ["dataset.fit", "None"]),
+        ({"name": "mnist", "fit": "crop"}, ["dataset.fit is crop", "dataset.resize is null"]),
+        (
+            {"name": "cells", "source": "image_folder", "path": "p", "background": "red"},
+            ["red", "black, grey, white or"],
+        ),
+        ({"name": "mnist", "background": "black"}, ["dataset.background", "mnist", "must be null"]),
         ({"name": "mnist", "channels": 2}, ["dataset.channels", "2"]),
         ({"name": "mnist", "channels": True}, ["dataset.channels"]),
         ({"name": "mnist", "subset": 100}, ["dataset.subset", "100"]),

@@ -4,7 +4,9 @@ import os
 import shutil
 import time
 
+import numpy as np
 import pytest
+from PIL import Image
 from pipeline_runs import DATASET, STUDY, TINY, contents, copy_all, copy_source, due, job_stats, run, snakemake
 
 NOTHING = {}
@@ -142,6 +144,7 @@ MODULES = {
     # Readers of other data sets, commands that no rule calls, and what finds the commands.
     "datasets/cifar": NOTHING,
     "datasets/image_folder": NOTHING,
+    "datasets/listing": NOTHING,
     "commands/compare": NOTHING,
     "study/config": NOTHING,
     "cli": NOTHING,
@@ -307,6 +310,58 @@ def test_deleted_files_are_made_again_when_something_needs_them(clone):
     assert {p for p in before if not any(part in p for part in varying) and after.get(p) != before[p]} == set()
     # The table has a new time, but the same content; only the account of who made it is another one.
     assert due(clone) == {"provenance_table": 1}
+
+
+def write_pets(folder):
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        for name in ("cat", "dog"):
+            (folder / split / name).mkdir(parents=True)
+            for number in range(4):
+                pixels = rng.integers(0, 256, (9, 8), dtype=np.uint8)
+                Image.fromarray(pixels).save(folder / split / name / f"{number}.bmp")
+
+
+def test_images_that_are_moved_are_noticed_and_those_that_are_gone_are_not_missed(clone):
+    pets, arrays = clone / "my pets", clone / "results/datasets/pets"
+    write_pets(pets)
+    (pets / "train/cat/list.heic").write_bytes(b"x")
+    weights = f"{STUDY}/networks/rep0/dense/weights.safetensors"
+    options = {
+        "config": ["dataset: {name: pets, source: image_folder, path: my pets, subset: null}"],
+        "targets": [weights],
+    }
+    everything = {"fetch": 1, "train_dense": 1}
+    printed = run(clone, **options)
+    assert job_stats(printed) == everything
+    # On the terminal, though the jobs print into their logs.
+    assert "prunesim: warning: my pets: 1 file left out, not being named like an image" in printed
+    assert f"prunesim: warning: {arrays.relative_to(clone)}: all 2 classes have no validation image" in printed
+    assert due(clone, **options) == NOTHING
+
+    touch(clone)
+    assert due(clone, **options) == NOTHING
+    pets.rename(clone / "elsewhere")
+    assert due(clone, **options) == NOTHING
+    arrays.rename(clone / "arrays")
+    assert due(clone, **options) == NOTHING
+    (clone / "elsewhere").rename(pets)
+    assert due(clone, **options) == NOTHING
+    (clone / "arrays").rename(arrays)
+
+    (pets / "train/cat/1.bmp").rename(pets / "train/dog/9.bmp")
+    assert due(clone, **options) == everything
+    (pets / "train/dog/9.bmp").rename(pets / "train/cat/1.bmp")
+    assert due(clone, **options) == NOTHING
+    (pets / "train/cat/1.bmp").write_bytes((pets / "train/dog/1.bmp").read_bytes())
+    status, printed = snakemake(clone, "--dry-run", **options)
+    assert status == 0
+    said = "The images of my pets are not those that results/datasets/pets was made of: 1 changed (train/cat/1.bmp)."
+    assert said in printed
+    (pets / "train/cat/1.bmp").rename(pets / "train/dog/9.bmp")
+    assert job_stats(run(clone, **options)) == everything
+    assert np.load(arrays / "train_labels.npy").tolist() == [0] * 3 + [1] * 5
+    assert due(clone, **options) == NOTHING
 
 
 def test_late_rewinding_runs_from_its_rewind_point(clone):

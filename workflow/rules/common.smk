@@ -1,34 +1,42 @@
+import functools
 import json
 import os
 import sys
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 from snakemake.settings.types import DeploymentMethod
 
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from prunesim.study import paths
-from prunesim.study.closure import code_identity, code_text
-from prunesim.study.config import load_yaml
+from prunesim.audit.records import record_path
+from prunesim.datasets.listing import recorded_line, watched
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.networks.spec import activation_layers, compared_layers, own_file
-from prunesim.study.overlays import check_study
-from prunesim.audit.records import record_path
 from prunesim.pruning.rewinding import rewind_file
+from prunesim.storage.snakemake_records import recorded_params
+from prunesim.storage.terminal import VARIABLE
+from prunesim.study import paths
+from prunesim.study.closure import code_identity, code_text
+from prunesim.study.config import load_yaml
+from prunesim.study.overlays import check_study
 
 
 configfile: ROOT / "config.yaml"
 
 
 # Jobs run `python -m prunesim` with the Python that runs Snakemake, unless conda puts another one before it. The
-# package is found through a variable of our own because conda jobs lose PYTHONPATH.
+# package is found through a variable of our own because conda jobs lose PYTHONPATH. Another one says which file of a
+# job is not its log but the terminal: 3>&2 in the rules.
 os.environ.update(
-    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]), PRUNESIM_SRC=str(ROOT / "src")
+    PATH=os.pathsep.join([str(Path(sys.executable).parent), *os.get_exec_path()]),
+    PRUNESIM_SRC=str(ROOT / "src"),
+    **{VARIABLE: "3"},
 )
 # Python in a conda environment would rather import what `pip install --user` left in the home directory.
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
@@ -74,6 +82,16 @@ def code(verb, *modules):
 def settings(**parts):
     """What a job is told, as one JSON text: Snakemake notices a change of any part of it."""
     return json.dumps(parts, sort_keys=True)
+
+
+@functools.cache
+def image_files():
+    """A line that stands for the images in a folder of the user's: another one converts them again."""
+    recorded = recorded_line(recorded_params(".", f"{DATASET}/dataset.json"))
+    line, sentence = watched(config["dataset"], DATASET, recorded)
+    if sentence:
+        logger.warning(sentence)
+    return line
 
 
 def section(name, *keys):

@@ -25,6 +25,8 @@ rule fetch:
         code=code("fetch", READERS[config["dataset"]["source"] or config["dataset"]["name"]]),
         settings=settings(**config["dataset"]),
         software=software("torch"),
+        # Asked only when the job may be due, not by every job on a cluster.
+        images=lambda wildcards: image_files(),
         folder=subpath(output[0], parent=True),
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim fetch --settings {params.settings:q}'

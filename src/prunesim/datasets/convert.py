@@ -1,15 +1,17 @@
 """From original files to the arrays of a study."""
 
 import contextlib
+import itertools
 import math
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from prunesim.datasets.faults import ImageFault, together
 from prunesim.datasets.known import KNOWN
 from prunesim.datasets.readers import reader
-from prunesim.datasets.settings import check_settings
+from prunesim.datasets.settings import BACKGROUNDS, DEFAULTS, check_settings
 from prunesim.errors import PrunesimError
 from prunesim.storage.files import atomic_path, sha256_file, write_error, write_json
 from prunesim.study.seeds import derive_seed
@@ -50,18 +52,23 @@ def fetch(settings, output, known=KNOWN, log=print):
         source = reader(settings["source"])(settings, work, known.get(settings["source"], {}), log)
         chosen = {split: _choose(source, split, settings["subset"]) for split in SPLITS}
         with contextlib.ExitStack() as files:
-            sha256, shapes = {}, {}
+            sha256, shapes, faults = {}, {}, []
             for split in SPLITS:
                 half, indices = source.splits[split], chosen[split]
                 names = f"{split}_images.npy", f"{split}_labels.npy"
                 images, labels = (files.enter_context(atomic_path(output / name)) for name in names)
                 with _naming(output / names[0]):
-                    histogram, shapes[split] = write_images(images, half, indices, settings)
+                    histogram, shapes[split] = write_images(images, half, indices, settings, faults)
+                # A file without images is not going to stay, but the other split may have faults, too.
+                if faults:
+                    continue
                 with _naming(output / names[1]):
                     write_npy(labels, half.labels[indices])
                 sha256 |= {names[0]: sha256_file(images), names[1]: sha256_file(labels)}
                 if split == "train":
                     mean, std = mean_and_std(histogram)
+            if faults:
+                raise together(faults)
             if shapes["train"] != shapes["test"]:
                 raise PrunesimError(
                     f"The training images have the shape {shapes['train']} but the test images {shapes['test']}; "
@@ -73,6 +80,7 @@ def fetch(settings, output, known=KNOWN, log=print):
         split: np.bincount(source.splits[split].labels[chosen[split]], minlength=len(source.classes))
         for split in SPLITS
     }
+    chosen_ways = {key: settings[key] for key in ("fit", "background") if settings[key] != DEFAULTS[key]}
     description = {
         "name": settings["name"],
         "source": settings["source"],
@@ -83,8 +91,10 @@ def fetch(settings, output, known=KNOWN, log=print):
         "mean": mean,
         "std": std,
         "sha256": sha256,
-        "origin": source.origin() | {key: settings[key] for key in ("resize", "channels", "subset")},
+        "origin": source.origin() | {key: settings[key] for key in ("resize", "channels", "subset")} | chosen_ways,
     }
+    if source.keep:
+        source.keep(output)
     write_json(output / "dataset.json", description)
     log(f"{output}: {description['counts']['train']} training and {description['counts']['test']} test images")
     return description
@@ -123,7 +133,12 @@ def balanced_subset(labels, classes, count, seed):
     return np.sort(np.concatenate([taken[:n] for taken, n in zip(members, quota, strict=True)]))
 
 
-def convert_image(image, channels, resize):
+def chosen_images(labels, classes, subset, split):
+    """Return the ascending indices of the images of a split that ``dataset.subset`` takes; see `balanced_subset`."""
+    return balanced_subset(labels, classes, subset[split], derive_seed(subset["seed"], "subset", split))
+
+
+def convert_image(image, channels, resize, fit="stretch", background=None):
     """Return an image with the channels and size that the settings ask for.
 
     Parameters
@@ -133,7 +148,12 @@ def convert_image(image, channels, resize):
     channels : int or None
         1 makes colour grey by its luma (ITU-R BT.601), 3 repeats grey; None keeps what there is.
     resize : sequence of int or None
-        Height and width; bilinear with antialiasing, without keeping the proportions.
+        Height and width; bilinear with antialiasing.
+    fit : str
+        How an image of other proportions is resized: ``stretch`` gives them up, ``pad`` keeps all of the image in the
+        middle of a `background`, ``crop`` fills the size with the middle of the image.
+    background : str, optional
+        One of `prunesim.datasets.settings.BACKGROUNDS`; black by default.
 
     Returns
     -------
@@ -148,12 +168,34 @@ def convert_image(image, channels, resize):
         if to_grey:
             picture = picture.convert("L")
         if resize is not None:
-            picture = picture.resize((resize[1], resize[0]), Image.Resampling.BILINEAR)
+            picture = _resized(picture, (resize[1], resize[0]), fit, BACKGROUNDS[background or "black"])
         image = np.asarray(picture).reshape(picture.height, picture.width, -1)
     return np.repeat(image, 3, axis=2) if channels == 3 and image.shape[2] == 1 else image
 
 
-def write_images(path, split, indices, settings):
+def _resized(picture, size, fit, background):
+    from PIL import Image
+
+    box, inner = None, size
+    if fit != "stretch":
+        scales = [wanted / had for wanted, had in zip(size, picture.size, strict=True)]
+        scale = min(scales) if fit == "pad" else max(scales)
+        if fit == "pad":
+            inner = tuple(max(1, round(had * scale)) for had in picture.size)
+        else:
+            # In fractions of pixels, so that the proportions are kept exactly.
+            kept = [wanted / scale for wanted in size]
+            corner = [(had - part) / 2 for had, part in zip(picture.size, kept, strict=True)]
+            box = (*corner, *(min(a + part, had) for a, part, had in zip(corner, kept, picture.size, strict=True)))
+    resized = picture.resize(inner, Image.Resampling.BILINEAR, box)
+    if inner == size:
+        return resized
+    whole = Image.new(picture.mode, size, (background,) * len(picture.getbands()))
+    whole.paste(resized, tuple((outer - part) // 2 for outer, part in zip(size, inner, strict=True)))
+    return whole
+
+
+def write_images(path, split, indices, settings, faults):
     """Convert the chosen images of a split one by one and write them as one ``.npy`` file.
 
     Parameters
@@ -162,39 +204,66 @@ def write_images(path, split, indices, settings):
     split : prunesim.datasets.source.Split
     indices : numpy.ndarray
     settings : dict
-        ``channels`` and ``resize`` are used.
+        ``channels``, ``resize``, ``fit`` and ``background`` are used.
+    faults : list of prunesim.datasets.faults.ImageFault
+        Takes those of the images that cannot be used; the file then lacks them.
 
     Returns
     -------
     histogram : numpy.ndarray
-        int64, channels x 256: how often each value occurs.
+        int64, channels x 256: how often each value occurs. None if there are faults.
     shape : tuple of int
-        Of one image.
+        Of one image. None if there are faults.
+
+    Raises
+    ------
+    PrunesimError
+        If the images differ in shape.
     """
-
-    def converted(index):
-        return convert_image(split.image(index), settings["channels"], settings["resize"])
-
-    first = converted(indices[0])
+    usable = _usable(split, indices, settings, faults)
+    first_index, first = next(usable, (None, None))
+    if first is None:
+        return None, None
     shape = first.shape
     histogram = np.zeros((shape[2], 256), dtype=np.int64)
-    buffer = np.empty((max(1, BUFFER_BYTES // first.size), *shape), dtype=np.uint8)
+    buffer = np.empty((min(max(1, BUFFER_BYTES // first.size), len(indices)), *shape), dtype=np.uint8)
+    differing = []
 
     def blocks():
-        for start in range(0, len(indices), len(buffer)):
-            block = buffer[: len(indices) - start]
-            for offset in range(len(block)):
-                position = start + offset
-                image = converted(indices[position]) if position else first
-                if image.shape != shape:
-                    raise PrunesimError(_difference(split, indices[0], shape, indices[position], image.shape))
-                block[offset] = image
-            for channel in range(shape[2]):
-                histogram[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
-            yield block
+        filled = 0
+        for index, image in itertools.chain([(first_index, first)], usable):
+            if image.shape != shape:
+                differing.append((index, image.shape))
+                continue
+            buffer[filled] = image
+            filled += 1
+            if filled == len(buffer):
+                yield counted(buffer)
+                filled = 0
+        yield counted(buffer[:filled])
+
+    def counted(block):
+        for channel in range(shape[2]):
+            histogram[channel] += np.bincount(block[..., channel].ravel(), minlength=256)
+        return block
 
     write_npy_blocks(path, np.dtype(np.uint8), (len(indices), *shape), blocks())
+    if faults:
+        return None, None
+    if differing:
+        raise PrunesimError(_difference(split, first_index, shape, differing))
     return histogram, shape
+
+
+def _usable(split, indices, settings, faults):
+    """Yield index and converted image of each image without a fault."""
+    for index in indices:
+        try:
+            image = split.image(index)
+        except ImageFault as fault:
+            faults.append(fault)
+            continue
+        yield index, convert_image(image, *(settings[key] for key in ("channels", "resize", "fit", "background")))
 
 
 def mean_and_std(histogram):
@@ -255,14 +324,17 @@ def _choose(source, split, subset):
         raise PrunesimError(
             f"dataset.subset.{split} is {wanted}, but there are {classes} classes; give at least one image of each."
         )
-    return balanced_subset(labels, classes, wanted, derive_seed(subset["seed"], "subset", split))
+    return chosen_images(labels, classes, subset, split)
 
 
-def _difference(split, index, shape, other_index, other_shape):
+def _difference(split, index, shape, differing):
+    other_index, other_shape = differing[0]
+    more = f" (and {len(differing) - 1} more differ)" if len(differing) > 1 else ""
     sentence = f"{split.describe(other_index)} has the shape {other_shape} but {split.describe(index)} has {shape}"
+    cure = "dataset.resize to [height, width]"
     if other_shape[2] != shape[2]:
-        return f"{sentence} (height, width, channels); set dataset.channels to 1 (grey) or 3 (colour)."
-    return f"{sentence} (height, width, channels); set dataset.resize to [height, width]."
+        cure = "dataset.channels to 1 (grey) or 3 (colour)"
+    return f"{sentence} (height, width, channels){more}; set {cure}."
 
 
 @contextlib.contextmanager

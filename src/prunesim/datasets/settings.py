@@ -9,7 +9,13 @@ from prunesim.errors import PrunesimError
 
 SOURCES = ("digits", "mnist", "fashion_mnist", "kmnist", "cifar10", "cifar100", "svhn", "image_folder")
 
-DEFAULTS = {"source": None, "path": None, "resize": None, "channels": None, "subset": None}
+DEFAULTS = {
+    **{"source": None, "path": None, "resize": None, "fit": "stretch"},
+    **{"channels": None, "background": None, "subset": None},
+}
+FITS = ("stretch", "pad", "crop")
+# What is put behind transparent pixels and beside padded images, in all channels.
+BACKGROUNDS = {"black": 0, "grey": 128, "white": 255}
 SUBSET_DEFAULTS = {"train": None, "test": None, "seed": 0}
 MAX_SIDE = 4096
 CHANNEL_SUFFIXES = {1: "-grey", 3: "-colour"}
@@ -21,12 +27,12 @@ def check_settings(settings):
     Parameters
     ----------
     settings : dict
-        ``name`` and any of ``source``, ``path``, ``resize``, ``channels``, ``subset``.
+        ``name`` and any of ``source``, ``path``, ``resize``, ``fit``, ``channels``, ``background``, ``subset``.
 
     Returns
     -------
     dict
-        All six keys. ``source`` is one of `SOURCES`; ``subset`` is None or has ``train``, ``test`` and ``seed``.
+        All eight keys. ``source`` is one of `SOURCES`; ``subset`` is None or has ``train``, ``test`` and ``seed``.
 
     Raises
     ------
@@ -65,6 +71,7 @@ def check_settings(settings):
         checked["channels"] is None or (_positive(checked["channels"]) and checked["channels"] in CHANNEL_SUFFIXES),
         f"dataset.channels is {checked['channels']!r}; it must be null, 1 (grey) or 3 (colour)",
     )
+    _check_fit(checked)
     checked["subset"] = _check_subset(checked["subset"])
     return checked
 
@@ -73,8 +80,9 @@ def dataset_id(settings):
     """Return the name of the folder under ``results/datasets`` for a ``dataset`` section.
 
     The name, then a suffix for each setting that changes the arrays, in this order: ``-<h>x<w>`` for
-    ``resize``, ``-grey`` or ``-colour`` for ``channels`` 1 or 3, ``-train<n>``, ``-test<n>`` and ``-seed<s>`` for
-    ``subset`` (the seed only with at least one of the others). ``source`` and ``path`` are not part of it: moving the
+    ``resize``, ``-pad`` or ``-crop`` for ``fit``, ``-grey`` or ``-colour`` for ``channels`` 1 or 3, ``-on_<colour>``
+    for ``background``, ``-train<n>``, ``-test<n>`` and ``-seed<s>`` for ``subset`` (the seed only with at least one of
+    the others). ``source`` and ``path`` are not part of it: moving the
     files changes nothing, and two data sets need two names. Names have no hyphen, so no two sections that
     differ in one of these settings share a folder.
 
@@ -89,8 +97,12 @@ def dataset_id(settings):
     suffix = ""
     if checked["resize"]:
         suffix += "-{}x{}".format(*checked["resize"])
+    if checked["fit"] != DEFAULTS["fit"]:
+        suffix += f"-{checked['fit']}"
     if checked["channels"]:
         suffix += CHANNEL_SUFFIXES[checked["channels"]]
+    if checked["background"]:
+        suffix += f"-on_{checked['background']}"
     if checked["subset"]:
         suffix += "".join(f"-{key}{checked['subset'][key]}" for key in ("train", "test") if checked["subset"][key])
         suffix += f"-seed{checked['subset']['seed']}"
@@ -106,6 +118,24 @@ def _check_path(path, source):
     _require(
         path is not None or source != "image_folder",
         "dataset.path must be given for image_folder: the folder that holds train/<class>/ and test/<class>/",
+    )
+
+
+def _check_fit(settings):
+    fit, background, source = (settings[key] for key in ("fit", "background", "source"))
+    _require(isinstance(fit, str) and fit in FITS, f"dataset.fit is {fit!r}; it must be {_one_of(FITS)}")
+    _require(
+        fit == DEFAULTS["fit"] or settings["resize"] is not None,
+        f"dataset.fit is {fit}, but dataset.resize is null; give the height and width to {fit} the images to",
+    )
+    _require(
+        background is None or (isinstance(background, str) and background in BACKGROUNDS),
+        f"dataset.background is {background!r}; it must be {_one_of((*BACKGROUNDS, 'null'))}",
+    )
+    _require(
+        background is None or source == "image_folder" or fit == "pad",
+        f"dataset.background is {background}, but images of {source} have no transparent pixels and are not padded; "
+        "it must be null",
     )
 
 
@@ -128,6 +158,10 @@ def _check_subset(subset):
         f"dataset.subset.seed is {seed!r}; it must be a whole number of at least 0",
     )
     return subset if subset["train"] or subset["test"] else None
+
+
+def _one_of(words):
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _positive(value):

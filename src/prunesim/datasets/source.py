@@ -38,11 +38,14 @@ class Source(NamedTuple):
         ``train`` and ``test``.
     origin : callable
         Returns where the data came from, as JSON-serialisable values, once the images have been read.
+    keep : callable, optional
+        Takes the folder of the arrays and leaves there, once they are written, what is known of the original files.
     """
 
     classes: list
     splits: dict
     origin: Callable[[], dict]
+    keep: Callable = None
 
 
 def array_split(name, images, labels):

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from prunesim.forecast.classes import class_findings
 from prunesim.forecast.costs import SNAKEMAKE
 from prunesim.forecast.words import duration, size
 from prunesim.similarity import MEASURES
@@ -43,6 +44,7 @@ def findings(result, config, jobs, machine, free_disk=None):
         "risks": _side_by_side(jobs, config, machine),
         "lacks": _no_samples(result, config),
         "slows": [
+            *class_findings(result["dataset"], config),
             *_idle(jobs, result, machine),
             *_fetch(jobs),
             *_long_jobs(jobs),

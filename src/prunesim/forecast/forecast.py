@@ -2,6 +2,7 @@
 
 from prunesim.activations.sampling import positions_of
 from prunesim.forecast import costs
+from prunesim.forecast.classes import class_counts
 from prunesim.forecast.findings import findings
 from prunesim.forecast.images import image_sizes
 from prunesim.forecast.jobs import sampled, study_jobs
@@ -46,7 +47,11 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         "replicates": config["replicates"],
         "rounds": config["rounds"],
         "methods": list(config["methods"]),
-        "dataset": {"name": config["dataset"]["name"], **images._asdict()},
+        "dataset": {
+            "name": config["dataset"]["name"],
+            **images._asdict(),
+            **class_counts(config["dataset"], results),
+        },
         "network": {
             "name": config["network"]["name"],
             "parameters": profile.parameters,

@@ -109,7 +109,8 @@ def _shape(shape, settings):
 
 def _folder(settings, given):
     """Count the images of a folder, as far as they are not given, and look into one of them if need be."""
-    from prunesim.datasets.image_folder import list_split, read_image
+    from prunesim.datasets.class_folders import list_split
+    from prunesim.datasets.image_folder import read_image
 
     folder = Path(settings["path"])
     listed = {}
@@ -123,7 +124,7 @@ def _folder(settings, given):
     if settings["resize"] and settings["channels"]:
         found["shape"] = _shape((None, None, None), settings)
     elif listed.get("train") and "shape" not in given:
-        image, _ = read_image(next(iter(listed["train"].values()))[0])
+        image, _ = read_image(next(iter(listed["train"].values()))[0], settings.get("background"))
         height, width, channels = image.shape
         found["shape"] = _shape((channels, height, width), settings)
     options = {"train": "--images N", "test": "--test-images N", "classes": "--classes N", "shape": "--shape C H W"}

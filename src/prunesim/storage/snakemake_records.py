@@ -1,6 +1,7 @@
 """Snakemake's own records of what it made, one file an output."""
 
 import base64
+import json
 from pathlib import Path
 
 RECORDS = ".snakemake/metadata"
@@ -45,3 +46,12 @@ def records(root):
             except ValueError:
                 continue  # of another version of Snakemake, which would not find it either
     return found
+
+
+def recorded_params(root, output):
+    """Return the parameters, as text, of the job that made an output in `root`; None if Snakemake has no record."""
+    try:
+        record = json.loads((Path(root) / RECORDS / record_path(output)).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return record.get("params", [])

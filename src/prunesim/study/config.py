@@ -513,6 +513,16 @@ def _check_dataset(config, schema):
         yield "dataset.path is null; image_folder needs the folder that holds train/<class>/* and test/<class>/*."
     if (source or name) == "digits" and path is not None:
         yield f"dataset.path is {show(path)}; digits comes with scikit-learn, so it must be null."
+    if dataset["fit"] != "stretch" and dataset["resize"] is None:
+        yield (
+            f"dataset.fit is {dataset['fit']}, but dataset.resize is null; "
+            f"give the height and width to {dataset['fit']} the images to."
+        )
+    if dataset["background"] and (source or name) != "image_folder" and dataset["fit"] != "pad":
+        yield (
+            f"dataset.background is {dataset['background']}, but images of {source or name} have no transparent pixels "
+            "and are not padded; it must be null."
+        )
 
 
 def _check_network(config, schema):

@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 from prunesim.study.seeds import derive_seed
+from prunesim.training.validation import held_out_count
 
 
 def validation_split(labels, share, study_seed):
@@ -27,7 +28,7 @@ def validation_split(labels, share, study_seed):
     held_out = np.zeros(labels.size, dtype=bool)
     for value in np.unique(labels):
         members = np.flatnonzero(labels == value)
-        held_out[rng.permutation(members)[: round(share * members.size)]] = True
+        held_out[rng.permutation(members)[: held_out_count(members.size, share)]] = True
     return np.flatnonzero(~held_out), np.flatnonzero(held_out)
 
 

@@ -18,12 +18,14 @@ from prunesim.pruning.rewinding import first_step, round_training
 from prunesim.storage.arrays import load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import sha256_file, write_json
+from prunesim.storage.terminal import warn
 from prunesim.study.closure import code_identity
 from prunesim.study.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import autocast, choose_device, make_exact
 from prunesim.training.loop import diverged, evaluate, train
+from prunesim.training.validation import validation_gaps
 
 HISTORY = ("epoch", "steps", "learning_rate", "train_loss", "validation_loss", "validation_accuracy")
 
@@ -50,6 +52,8 @@ def train_dense(settings, dataset, replicate, output, checkpoint, log=print):
         ``device``, for the record of the job.
     """
     session = _Session(settings, dataset, replicate, 0, log)
+    if replicate == 0:  # once a study: all its networks have the same split
+        session.warn_of_validation_gaps()
     initial = network_arrays(session.network)
     save_tensors(Path(output) / "initial.safetensors", initial, session.metadata)
     history = session.train(settings["training"], checkpoint=checkpoint)
@@ -146,6 +150,13 @@ class _Session:
             f"{sum(p.numel() for p in self.network.parameters())} parameters, on {self.device}, "
             f"{training['threads']} thread(s)"
         )
+
+    def warn_of_validation_gaps(self):
+        classes = self.description["classes"]
+        counts = torch.bincount(torch.cat([self.labels, self.validation[1]]), minlength=len(classes)).tolist()
+        gaps = validation_gaps(dict(zip(classes, counts, strict=True)), self.settings["training"]["validation"])
+        for sentence in gaps:
+            warn(f"{self.dataset}: {sentence}")
 
     def _tensors(self, images, labels):
         return to_tensor(images, self.device), torch.from_numpy(labels).to(self.device)
