@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from prunesim.audit.provenance import provenance
+from prunesim.audit.records import ACCEPTED, acceptances
 from prunesim.errors import PrunesimError
-from prunesim.storage.files import read_json, write_json, write_text
+from prunesim.storage.files import write_json, write_text
 from prunesim.storage.snakemake_records import records
 from prunesim.study.closure import code_identity, code_text
 
-FILE = "accepted.json"
 # As Snakemake writes it: the repr of the parameter.
 CODE = re.compile(r"'code: ((?:prunesim[\w.]*)(?: prunesim[\w.]*)*) ([0-9a-f]{32})'")
 
@@ -71,12 +71,6 @@ def accept(study, why, source=None):
     return counts
 
 
-def acceptances(study):
-    """Return what was accepted of a study, oldest first: dicts with ``when``, ``why``, ``commit`` and ``artifacts``."""
-    path = Path(study) / "provenance" / FILE
-    return read_json(path)["acceptances"] if path.exists() else []
-
-
 def _with_present_code(text, source):
     """Return a record of Snakemake with the present code in it, and the module that it names if that is another one."""
     record = json.loads(text)
@@ -102,5 +96,5 @@ def _remember(study, why, artifacts):
         "dirty": about.get("dirty"),
         "artifacts": sorted(artifacts),
     }
-    path = Path(study) / "provenance" / FILE
+    path = Path(study) / ACCEPTED
     write_json(path, {"acceptances": [*acceptances(study), entry]})

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from prunesim.storage.files import damaged, read_json, sha256_file
 
+# What `prunesim.audit.accept` leaves in a study.
+ACCEPTED = "provenance/accepted.json"
+
 
 def record_path(job):
     """Return where the record of a job lies, relative to the study: ``provenance/networks/rep0/dense.json``."""
@@ -31,3 +34,9 @@ def read_made(folder, path):
         if sha256_file(folder / name) != sha256:
             raise damaged(folder / name)
     return record
+
+
+def acceptances(study):
+    """Return what was accepted of a study, oldest first: dicts with ``when``, ``why``, ``commit`` and ``artifacts``."""
+    path = Path(study) / ACCEPTED
+    return read_json(path)["acceptances"] if path.exists() else []

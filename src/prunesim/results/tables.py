@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from prunesim.audit.accept import acceptances
-from prunesim.audit.records import read_made, record_path
+from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
 from prunesim.storage.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
