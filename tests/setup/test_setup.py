@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -173,3 +174,16 @@ def test_the_package_asks_for_what_the_requirements_install():
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
     asked = {*project["dependencies"], *project["optional-dependencies"]["pipeline"]}
     assert asked == {package(line) for line in requirements("requirements.txt")}
+
+
+def test_a_wheel_is_complete(tmp_path):
+    """Every module is in it, and nothing else but what describes it."""
+    clone = tmp_path / "clone"
+    shutil.copytree(REPOSITORY / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copyfile(REPOSITORY / name, clone / name)
+    build = [sys.executable, "-c", "from setuptools.build_meta import build_wheel; print(build_wheel('.'))"]
+    done = subprocess.run(build, cwd=clone, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(clone / done.stdout.splitlines()[-1]) as wheel:
+        inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    assert inside == {path.relative_to(clone / "src").as_posix() for path in (clone / "src").rglob("*.py")}

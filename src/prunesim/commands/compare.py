@@ -226,7 +226,10 @@ def table_of_pairs(results, labels):
 def table(result):
     """Return the result of `compare` as text."""
     n, p, q, rank_a, rank_b = (result[key] for key in ("n", "p", "q", "rank_a", "rank_b"))
-    lines = [*result.get("notes", []), f"n = {n} samples, p = {p} and q = {q} neurons, ranks {rank_a} and {rank_b}"]
+    lines = [
+        *dict.fromkeys(result.get("notes", [])),
+        f"n = {n} samples, p = {p} and q = {q} neurons, ranks {rank_a} and {rank_b}",
+    ]
     width = max(len(name) for name in result["measures"])
     interval = any("ci_low" in entry for entry in result["measures"].values())
     if interval:
