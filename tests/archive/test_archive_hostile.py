@@ -238,6 +238,7 @@ def test_manifest_must_be_first(root):
         assert re.search("its first member is not manifest.json|is not an archive", refused(root, path))
 
 
+# Without a time in it: tests must have the same names in every process.
 @pytest.mark.parametrize(
     "content", [b"", b"hello", b"\x1f\x8b", b"PK\x03\x04" + bytes(100), gzip.compress(b"no tar", mtime=0)]
 )
