@@ -39,7 +39,7 @@ TABLES = {
     "method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
     "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source, note",
     "provenance": "artifact, sha256, verb, replicate, method, round, seed, threads, device, started, seconds, "
-    "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform",
+    "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform, accepted",
 }
 
 

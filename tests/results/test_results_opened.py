@@ -134,7 +134,7 @@ def test_exported_weights_are_the_state_of_the_network(study, tmp_path):
 
 def test_the_card_says_what_the_network_is_and_how_it_is_used(study, tmp_path):
     export(study, tmp_path / "net.safetensors")
-    card = (tmp_path / "net.md").read_text()
+    card = (tmp_path / "net.safetensors.md").read_text()
     metrics = study.metrics(method="imp", round=2)
     description = json.loads(next(study.folder.parent.glob("datasets/*/dataset.json")).read_text())
     for part in (

@@ -13,7 +13,7 @@ FORMATS = {".safetensors": "weights, as a safetensors file", ".pt2": "a torch.ex
 
 
 def export_network(study, path, *, replicate=0, method="dense", round=0):
-    """Write one network of a study, and beside it ``<name>.md``, its model card.
+    """Write one network of a study, and beside it ``<file>.md``, its model card.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def export_network(study, path, *, replicate=0, method="dense", round=0):
             height, width, channels = description["shape"]
             with open(temporary, "wb") as file:
                 torch.export.save(_program(network, (channels, height, width)), file)
-    card = path.with_suffix(".md")
+    card = path.with_name(f"{path.name}.md")
     write_text(card, model_card(path, study.name, metrics, description))
     return [path, card]
 
@@ -105,7 +105,7 @@ def model_card(path, study, metrics, description):
         else f'import torch\n\nnetwork = torch.export.load("{path.name}").module()'
     )
     lines = [
-        f"# {path.stem}",
+        f"# {path.name}",
         "",
         f"A convolutional network of the study `{study}`, replicate {metrics['replicate']}, {pruned}.",
         "",
