@@ -3,6 +3,7 @@
 # make archive   pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
 # make restore   ARCHIVE=FILE   bring an archived study back into this clone
 # make benchmark time the similarity engine and write docs/performance.md
+# make docs      make the documentation site in docs/_build/html
 # All are safe to repeat: nothing is installed or computed again that is there.
 
 PYTHON ?= python3
@@ -16,7 +17,7 @@ BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 NEEDED_GB = 8
 
-.PHONY: help results archive restore test lint benchmark clean
+.PHONY: help results archive restore test lint docs benchmark clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -50,8 +51,12 @@ lint: .venv/installed-dev
 	@$(BIN)/snakefmt --check Snakefile workflow
 	@$(BIN)/snakemake --lint
 
+docs: .venv/installed-dev
+	@$(BIN)/python -m sphinx -W --keep-going -q docs docs/_build/html
+	@echo "== Site: docs/_build/html/index.html"
+
 clean:
-	rm -rf .venv
+	rm -rf .venv docs/_build
 
 .venv/installed: requirements.txt constraints.txt | .venv/bin/python
 	@echo "== Installing what the pipeline needs into .venv (several GB for PyTorch)"

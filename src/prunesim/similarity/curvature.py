@@ -67,7 +67,7 @@ def sectional_curvatures(x, dimension, *, neighbours=None, points=200, planes=10
     -----
     Neighbours are dealt to two fits with noise of their own, II and II'. For orthonormal u, v the Gauss equation is
     taken as <II(u,u), II'(v,v)> - <II(u,v), II'(u,v)>, averaged over exchanges of the two, so that noise does not add
-    up to a curvature: |II(u,v)|^2 of one fit is never 0.
+    up to a curvature: ``|II(u, v)|^2`` of one fit is never 0.
 
     Raises
     ------

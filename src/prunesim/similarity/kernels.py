@@ -63,7 +63,7 @@ def prepare_rbf(sample, blocks, bandwidth=1.0):
 
 
 def cka_rbf(first, second, blocks, bandwidth=1.0):
-    """CKA with Gaussian kernels (Kornblith et al. 2019): <HKH, HLH> / (|HKH|_F |HLH|_F).
+    """CKA with Gaussian kernels (Kornblith et al. 2019): ``<HKH, HLH> / (|HKH|_F |HLH|_F)``.
 
     Bandwidths of left-out stacks are those of the whole sample.
     """

@@ -81,7 +81,7 @@ def svcca_correlations(pair, variance=0.99, directions=None):
 def pwcca(pair, weights="first"):
     """Projection-weighted CCA (Morcos et al. 2018): sum(alpha * rho) / sum(alpha).
 
-    alpha_i is the sum over neurons of |<h_i, x_j>|, h_i the canonical variates of unit norm.
+    alpha_i is the sum over neurons of ``|<h_i, x_j>|``, h_i the canonical variates of unit norm.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def _weighted(rho, kept, projections):
 
 
 def cka_linear(pair):
-    """Linear CKA (Kornblith et al. 2019): |S_xy|_F^2 / (|S_xx|_F |S_yy|_F)."""
+    """Linear CKA (Kornblith et al. 2019): ``|S_xy|_F^2 / (|S_xx|_F |S_yy|_F)``."""
     first, second = (_squares(network.comoment) for network in (pair.first, pair.second))
     return _ratio(_squares(pair.comoment), np.sqrt(first * second))
 
@@ -149,7 +149,7 @@ def _unbiased_hsic(gram, p, q):
 
 
 def nbs(pair):
-    """Normalised Bures similarity (Tang et al. 2020): |S_xy|_* / (|X|_F |Y|_F), X and Y centred."""
+    """Normalised Bures similarity (Tang et al. 2020): ``|S_xy|_* / (|X|_F |Y|_F)``, X and Y centred."""
     return _ratio(pair.nuclear[1].sum(axis=1), np.sqrt(pair.first.total * pair.second.total))
 
 
@@ -164,7 +164,7 @@ def linear_r2(pair):
 
 
 def subspace_match(pair, epsilon=0.5):
-    """Maximum match of neuron subspaces (Wang et al. 2018): (|I| + |J|) / (p + q), dead neurons counted below.
+    """Maximum match of neuron subspaces (Wang et al. 2018): ``(|I| + |J|) / (p + q)``, dead neurons counted below.
 
     I and J are the largest sets of neurons of the two networks of which each lies within a relative
     distance `epsilon` of the span of the other set. Activations are not centred.
