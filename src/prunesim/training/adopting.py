@@ -119,18 +119,16 @@ def fit_network(network, shape, weights, mask, exclude, round_, log=lambda line:
     if narrower:
         narrow(network, arrays, shape, weights)
         log("some layers have fewer channels than the network of the config; densities are shares of its weights")
-    kinds = {layer_of(name): kind for name, kind in weight_kinds(network).items()}
-    names = [f"{layer}.weight" for layer in select_tensors(kinds, KINDS, exclude)]
+    kinds = weight_kinds(network)
+    names = select_tensors(kinds, KINDS, exclude)
     if not round_:
         return arrays, {name: np.ones(arrays[name].shape, np.uint8) for name in names}, narrower
     if mask:
         masks = _mask_file(mask, arrays)
-    if beyond := [name for name, kept in masks.items() if name in arrays and name not in names and not kept.all()]:
-        beyond = [name for name in beyond if layer_of(name) in kinds]
-        if beyond:
-            raise PrunesimError(
-                f"{mask or weights} prunes {beyond[0]}, which the chain's exclude leaves out; take it out of there."
-            )
+    if beyond := [name for name, kept in masks.items() if name in kinds and name not in names and not kept.all()]:
+        raise PrunesimError(
+            f"{mask or weights} prunes {beyond[0]}, which the chain's exclude leaves out; take it out of there."
+        )
     full = {name: masks[name] if name in masks else (arrays[name] != 0).astype(np.uint8) for name in names}
     moved = sum(int(np.count_nonzero(arrays[name][kept == 0])) for name, kept in full.items())
     if moved:
