@@ -98,8 +98,8 @@ def _check_places(found, full, weights):
     for layer, other in zip(found, full, strict=True):
         if layer["name"] != other["name"] or layer["shape"][1:] != other["shape"][1:]:
             raise PrunesimError(
-                f"{weights}: layer {layer['name']} has maps of {layer['shape'][1:]}, but {other['name']} of the network "
-                f"of the config has {other['shape'][1:]}; only channels may differ."
+                f"{weights}: layer {layer['name']} has maps of {layer['shape'][1:]}, but {other['name']} of the "
+                f"network of the config has {other['shape'][1:]}; only channels may differ."
             )
 
 

@@ -31,7 +31,7 @@ def dense_replicates(config):
 
 
 def follow_lists(config):
-    """Return the config with ``replicates`` and ``rounds`` of a study of chains alone, which follow from their lists."""
+    """Return the config with `replicates` and `rounds` of a study of chains alone, which follow from their lists."""
     if config["methods"] or not config["chains"]:
         return config
     chains = chain_growth(config).values()
