@@ -45,7 +45,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         "study": config["study"],
         "replicates": config["replicates"],
         "rounds": config["rounds"],
-        "methods": list(config["methods"]),
+        "methods": [*config["methods"], *config["chains"]],
         "dataset": {"name": config["dataset"]["name"], **images._asdict()},
         "network": {
             "name": config["network"]["name"],
