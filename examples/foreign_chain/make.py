@@ -8,21 +8,24 @@ import sys
 from pathlib import Path
 
 import torch
-from sklearn.datasets import load_digits
 from torch import nn
 from torch.nn import functional
 from torch.nn.utils import prune
 
+from prunesim.datasets import digits
 from prunesim.networks.build import build_network
 
 
-def digits():
-    pixels = torch.from_numpy(load_digits().images / 16).float()[:, None]
-    return (pixels - pixels.mean()) / pixels.std(), torch.from_numpy(load_digits().target)
+def training_images():
+    """Return the training images of the study, normalised as it does, so that its test images are new to the chain."""
+    split = digits.read({}, None, {}, print).splits["train"]
+    images = torch.stack([torch.from_numpy(split.image(index)) for index in range(len(split.labels))])
+    pixels = images.permute(0, 3, 1, 2) / 255
+    return (pixels - pixels.mean()) / pixels.std(), torch.from_numpy(split.labels)
 
 
 def train(network, epochs):
-    images, labels = digits()
+    images, labels = training_images()
     optimizer = torch.optim.Adam(network.parameters(), 0.002)
     network.train()
     for _ in range(epochs):
