@@ -22,6 +22,8 @@ JOBS = {
     "fetch": "convert a data set to arrays",
     "train": "train a dense network, or retrain a pruned one",
     "rewind": "make the rewind point of a dense network",
+    "given": "check the networks that a study takes from outside",
+    "adopt": "take a network that was trained elsewhere into a study",
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",

@@ -21,7 +21,7 @@ from prunesim.networks.spec import activation_layers, compared_layers, own_file
 from prunesim.pruning.rewinding import rewind_file
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import paths
+from prunesim.study import chains, paths
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml
 from prunesim.study.overlays import check_study
@@ -55,8 +55,10 @@ DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 # The list of layers only says which files are dumped; the network is the same without it.
-NETWORK = {key: value for key, value in config["network"].items() if key != "layers"}
+# Weights from outside are an input of the rules that read them.
+NETWORK = {key: value for key, value in config["network"].items() if key not in ("layers", "weights", "weights_as")}
 
+METHOD = "|".join(config["methods"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
 
 
@@ -67,7 +69,7 @@ pathvars:
 
 wildcard_constraints:
     rep=r"\d+",
-    method="|".join(config["methods"]) or "none",
+    method="|".join([*config["methods"], *config["chains"]]) or "none",
     network=r"dense|[a-z][a-z0-9_]*/round\d\d+",
     layer="|".join(map(re.escape, DUMPED_LAYERS)),
 
@@ -102,7 +104,8 @@ def section(name, *keys):
 def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
     knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES)}
-    return settings(**{key: knobs[key] for key in keys})
+    outside = [key for key in ("chains", "given") if key in knobs]
+    return settings(**{key: knobs[key] for key in (*keys, *outside)})
 
 
 def software(environment):
@@ -150,7 +153,8 @@ def activation_files(folders, names):
 
 def chain_activations(wildcards):
     """The activations of a network and of all earlier rounds of its chain, at one layer."""
-    chain = paths.chain(wildcards.rep, wildcards.method, int(wildcards.kk))
+    dense = chains.dense_of(config, wildcards.method)
+    chain = paths.chain(wildcards.rep, wildcards.method, int(wildcards.kk), dense)
     return activation_files([folder for *_, folder in chain], [f"{wildcards.layer}.npy"])
 
 
@@ -162,28 +166,33 @@ def replicates_activations(wildcards):
 
 def layers_activations(wildcards):
     """The pooled activations of the dense network and of a round, at all compared layers."""
-    folders = [paths.network(wildcards.rep, wildcards.method, round_) for round_ in (0, int(wildcards.kk))]
+    dense = chains.dense_of(config, wildcards.method)
+    folders = [paths.network(wildcards.rep, wildcards.method, round_, dense) for round_ in (0, int(wildcards.kk))]
     return activation_files(folders, [f"{layer}.pooled.npy" for layer in LAYERS])
 
 
 def network_files(name):
     """One file of every network of the study."""
-    networks = paths.networks(config["replicates"], config["methods"], config["rounds"])
-    return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in networks]
+    known = {key: value for key, value in growth().items() if key in ("replicates", "methods", "rounds", "chains")}
+    return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in paths.networks(**known)]
 
 
 def growth():
     """The knobs by which a study grows."""
     return {
         "families": config["comparison"]["families"],
-        **{key: config[key] for key in ("replicates", "methods", "rounds")},
+        "replicates": chains.dense_replicates(config),
+        **{key: config[key] for key in ("methods", "rounds")},
         "layers": LAYERS,
+        **({"chains": chains.chain_growth(config)} if config["chains"] else {}),
+        **({"given": True} if chains.given_networks(config) else {}),
     }
 
 
 def comparison_files():
     """Every comparison of the study."""
-    return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**growth())]
+    known = {key: value for key, value in growth().items() if key != "given"}
+    return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**known)]
 
 
 def study_records():
@@ -202,13 +211,15 @@ def figure_settings(figure):
     return settings(**{key: values[key] for key in FIGURES[figure]["settings"]})
 
 
-def comparison_settings():
-    """What a comparison is told; neither the layers nor the families, by which a study grows."""
+def comparison_settings(method):
+    """What a comparison of a method or chain is told; neither the layers nor the families, by which a study grows."""
     measures = config["comparison"]["measures"]
     names = tuple(f"{name}_" for name in measures)
     # A setting that is null is none, and studies from before there was one stay what they are.
     chosen = [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
-    return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen))
+    dense = chains.dense_of(config, method)
+    own = {"dense": dense} if dense == method and method in config["chains"] else {}
+    return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own)
 
 
 def accepted_results():

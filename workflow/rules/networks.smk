@@ -80,6 +80,7 @@ rule prune:
     log:
         "<study>/logs/networks/rep{rep}/{method}/prune{kk}.log",
     wildcard_constraints:
+        method=METHOD,
         kk=ROUND,
     conda:
         "../../envs/analysis.yaml"
@@ -115,6 +116,7 @@ rule retrain:
     log:
         "<study>/logs/networks/rep{rep}/{method}/round{kk}.log",
     wildcard_constraints:
+        method=METHOD,
         kk=ROUND,
     conda:
         "../../envs/torch.yaml"

@@ -18,7 +18,7 @@ rule compare_rounds:
     params:
         code=code("similarity"),
         software=software("analysis"),
-        settings=comparison_settings(),
+        settings=lambda wildcards: comparison_settings(wildcards.method),
         activations=f"{STUDY}/activations",
     shell:
         'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity rounds --settings {params.settings:q}'
@@ -47,7 +47,7 @@ rule compare_layers:
     params:
         code=code("similarity"),
         software=software("analysis"),
-        settings=comparison_settings(),
+        settings=lambda wildcards: comparison_settings(wildcards.method),
         activations=f"{STUDY}/activations",
         layers=LAYERS,
     shell:
@@ -75,7 +75,7 @@ rule compare_replicates:
     params:
         code=code("similarity"),
         software=software("analysis"),
-        settings=comparison_settings(),
+        settings=lambda wildcards: comparison_settings(wildcards.network.partition("/")[0]),
         activations=f"{STUDY}/activations",
         identity=lambda wildcards: network_options(wildcards.network),
     shell:
@@ -167,7 +167,7 @@ rule claims_table:
         settings=settings(
             measure=config["figures"]["measure"],
             layers=LAYERS,
-            methods=list(config["methods"]),
+            methods=[*config["methods"], *config["chains"]],
         ),
         folder=subpath(output[0], parent=True),
     shell:

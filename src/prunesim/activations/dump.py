@@ -11,6 +11,7 @@ from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks.batches import dumping_batch
 from prunesim.networks.build import activation_kind, build_network, output_name, trace
+from prunesim.networks.narrowing import narrow
 from prunesim.networks.state import load_arrays
 from prunesim.storage.arrays import load_tensors
 from prunesim.storage.files import atomic_path, sha256_file, write_json
@@ -52,15 +53,21 @@ def dump_activations(settings, dataset, weights, output, log=print):
     height, width, channels = description["shape"]
     shape = (channels, height, width)
     network = build_network(settings["network"], shape, len(description["classes"]), seed=0)
-    arrays, _ = load_tensors(weights)
-    load_arrays(network, arrays, weights)
+    arrays, about = load_tensors(weights)
     layers, _ = trace(network, shape)
     _check_layers([layer["name"] for layer in layers], settings["layers"])
+    full = layers
+    if about.get("narrower"):
+        narrow(network, arrays, shape, weights)
+        layers, _ = trace(network, shape)
+        _check_places(layers, full, weights)
+    load_arrays(network, arrays, weights)
     network.to(device).eval()
 
     images, _ = load_images(dataset, "test")
     chosen = choose_images(len(images), settings["activations"]["images"], settings["seed"])
-    cap = position_cap(layers, len(chosen), settings["activations"]["megabytes"])
+    # As of the network in full size: all are sampled at the same positions.
+    cap = position_cap(full, len(chosen), settings["activations"]["megabytes"])
     positions = {
         layer["name"]: choose_positions(
             layer, len(chosen), cap, derive_seed(settings["seed"], "positions", layer["name"])
@@ -84,6 +91,16 @@ def _check_layers(found, expected):
             f"network.layers: the network has the layers {', '.join(found)}, but the config lists "
             f"{', '.join(expected)}; `prunesim layers` prints them as they belong there."
         )
+
+
+def _check_places(found, full, weights):
+    """Refuse a narrower network whose layers are of another size than those that they are compared with."""
+    for layer, other in zip(found, full, strict=True):
+        if layer["name"] != other["name"] or layer["shape"][1:] != other["shape"][1:]:
+            raise PrunesimError(
+                f"{weights}: layer {layer['name']} has maps of {layer['shape'][1:]}, but {other['name']} of the "
+                f"network of the config has {other['shape'][1:]}; only channels may differ."
+            )
 
 
 @contextlib.contextmanager

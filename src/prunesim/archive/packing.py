@@ -144,6 +144,10 @@ def check_manifest(manifest):
         value = manifest.get(key)
         if value is not None and not (isinstance(value, str) and value.isprintable() and len(value) < 1000):
             raise _RefusedError(f"its manifest has no text for {key}")
+    given = manifest.get("given_files", {})
+    words = [*given, *given.values()] if isinstance(given, dict) else [None]
+    if not all(isinstance(word, str) and word.isprintable() and len(word) < 1000 for word in words):
+        raise _RefusedError("its manifest has no texts for given_files")
     for path in left_out:
         _check_place(posixpath.normpath(f"results/{study}/{path}"), study)
     for entry in files:

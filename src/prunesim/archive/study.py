@@ -19,12 +19,13 @@ from prunesim.networks.spec import own_file
 from prunesim.storage import left_out as archived
 from prunesim.storage.files import lock, sha256_file, write_error, write_json
 from prunesim.storage.snakemake_records import INCOMPLETE, LOCKS, RECORDS, record_path, recorded_output, records
+from prunesim.study.chains import given_files
 from prunesim.study.config import load_yaml
 from prunesim.study.overlays import read_config
 
-CONFIG, NETWORK = "config.yaml", "network.py"
+CONFIG, NETWORK, GIVEN = "config.yaml", "network.py", "given"
 # Of a study: what an archive writes anew, what only a running training needs, and what is made from the rest.
-NOT_PACKED = (CONFIG, NETWORK, archived.FILE, "checkpoints", "report.html", "report.zip")
+NOT_PACKED = (CONFIG, NETWORK, GIVEN, archived.FILE, "checkpoints", "report.html", "report.zip")
 FOR_FIGURES = ("tables", "figures", "provenance")
 # Of a data set: where it came from, and by which checksums its images are known.
 DESCRIPTIONS = ("dataset.json", "provenance.json")
@@ -87,7 +88,8 @@ def archive_study(study, output, contents="all", configfiles=(), assignments=())
     files = _files(study, dataset)
     left_out = _left_out(study, files, contents)
     with tempfile.TemporaryDirectory() as work:
-        added = _added_files(Path(work), root, config)
+        given = _given_files(config) if contents == "all" else {}
+        added = _added_files(Path(work), root, config) | {name: root / path for name, path in given.items()}
         _check_finished(study, root, added[CONFIG])
         problems, _ = verify_study(study)
         if problems:
@@ -109,6 +111,7 @@ def archive_study(study, output, contents="all", configfiles=(), assignments=())
             "configfiles": {str(file): Path(file).read_text(encoding="utf-8") for file in configfiles},
             "assignments": list(assignments),
             "network_file": own_file(config["network"]["name"]) or None,
+            **({"given_files": given} if given else {}),
             "left_out": left_out,
         }
         return packing.pack(output, places, about)
@@ -237,6 +240,11 @@ def _added_files(work, root, config):
     (work / CONFIG).write_text(note + text, encoding="utf-8")
     own = own_file(config["network"]["name"])
     return {CONFIG: work / CONFIG} | ({NETWORK: root / own} if own else {})
+
+
+def _given_files(config):
+    """Return where the user's own weights lie, by their names in an archive."""
+    return {f"{GIVEN}/{number:03d}-{Path(path).name}": path for number, path in enumerate(given_files(config))}
 
 
 def _check_finished(study, root, configfile):

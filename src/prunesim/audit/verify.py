@@ -43,7 +43,7 @@ def verify_study(study):
     study = Path(study)
     networks = network_folders(study)
     if not networks and not left_out_files(study):
-        raise PrunesimError(f"{study} holds no networks/rep0/dense; give the folder of a study, results/<study>.")
+        raise PrunesimError(f"{study} holds no networks/rep0; give the folder of a study, results/<study>.")
     problems = []
     checksum = _checksums(study)
     for key in networks:
@@ -63,9 +63,11 @@ def verify_study(study):
     records = sorted((study / "provenance").rglob("*.json"))
     for path in records:
         problems += _guarded(_check_record, study, path, checksum)
+    given = sum(bool(_content(folder / "metrics.json").get("given")) for folder in networks.values())
     counts = {
         "data sets": len(datasets),
         "networks": len(networks),
+        **({"given networks": given} if given else {}),
         "activations": len(activations),
         "comparisons": len(comparisons),
         "tables": len(tables),
@@ -101,7 +103,7 @@ def network_folders(study):
 
 def _used_datasets(study, networks):
     """Return the descriptions of the data sets that a study was trained on, and those that cannot be read."""
-    used = [_content(folder / "metrics.json").get("dataset") for folder in networks.values() if folder.name == "dense"]
+    used = [_content(folder / "metrics.json").get("dataset") for key, folder in networks.items() if key[2] == 0]
     descriptions = sorted((study.parent / "datasets").glob("*/dataset.json"))
     return [path for path in descriptions if _content(path).get("sha256") in [*used, None]]
 
@@ -160,6 +162,9 @@ def _check_network(study, key, networks, checksum):
     # Where the weights were left out, the mask itself has all that is asked of them.
     check_mask(mask, weights or mask, folder / "mask.safetensors")
     problems += _check_pruned(folder, weights or mask, mask, metrics)
+    if metrics.get("given"):
+        # How it was pruned is not known: masks need not be nested, nor any number of weights be removed.
+        return problems
     earlier = networks.get((replicate, method if round_ > 1 else "dense", round_ - 1))
     if earlier is None:
         missing = paths.network(replicate, method, round_ - 1)

@@ -24,6 +24,12 @@ def run(arguments):
         make = f"mkdir -p -- {shlex.quote(os.path.dirname(own) or '.')}"
         copy = f"{make} && cp -- results/{study}/network.py {shlex.quote(own)}"
         print(f"Its network is not part of this clone. Before anything is trained again: {copy}")
+    missing = {name: path for name, path in manifest.get("given_files", {}).items() if not os.path.exists(path)}
+    if missing:
+        print("Weights that it was given are not part of this clone. Before anything is run again:")
+    for name, path in missing.items():
+        make = f"mkdir -p -- {shlex.quote(os.path.dirname(path) or '.')}"
+        print(f"  {make} && cp -- {shlex.quote(f'results/{study}/{name}')} {shlex.quote(path)}")
     print("To see what is due, and to draw the figures whatever has become of the code that trains:")
     print(f"  snakemake --dry-run {configfile}")
     print(f"  snakemake figures --profile profiles/figures {configfile}")

@@ -5,7 +5,7 @@ from itertools import cycle
 import seaborn as sns
 
 from prunesim.figures import style
-from prunesim.results.reading import summarise
+from prunesim.results.reading import base_of, summarise
 
 
 def draw(tables, settings):
@@ -32,7 +32,9 @@ def draw(tables, settings):
     for method, colour, marker, dashes in zip(
         methods or ["dense"], colours, cycle(style.MARKERS), cycle(style.DASHES), strict=False
     ):
-        chain = networks[is_dense | (networks["method"] == method)].sort_values(["round", "replicate"])
+        # A chain may have a dense network of its own.
+        base = is_dense & (base_of(networks, method) == "dense")
+        chain = networks[base | (networks["method"] == method)].sort_values(["round", "replicate"])
         mean = summarise(chain, "round", "accuracy")
         left = chain.groupby("round")["left"].mean().reindex(mean.index)
         axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)

@@ -19,7 +19,7 @@ def draw(tables, settings):
     """
     table = tables["layers"]
     layers = list(dict.fromkeys(table["layer"]))
-    pruned = table[table["method"] != "dense"]
+    pruned = table[table["round"] > 0]
     rows = pruned[pruned["density"] > 0]
     rows = rows.assign(left=100 * rows["density"])
     if rows.empty:

@@ -5,7 +5,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from prunesim.figures import profiles, style
-from prunesim.results.reading import between_replicates, dense_to_rounds, gaps, reason, summarise
+from prunesim.results.reading import base_of, between_replicates, dense_to_rounds, gaps, reason, summarise
 
 YARDSTICK = {"color": "black", "linestyle": (0, (3, 1.5)), "marker": ""}
 
@@ -42,9 +42,10 @@ def draw(tables, settings):
     lines = {}
     for axis, method in zip(axes, methods, strict=True):
         mine = pruned[pruned["method"] == method] if method else pruned
-        _draw_null(axis, mine if mine["null"].notna().any() else dense, layers, measure)
-        if len(dense):
-            yardstick = dense.groupby("layer")["value"].mean().reindex(layers)
+        between = dense[dense["method"] == base_of(tables["networks"], method)]
+        _draw_null(axis, mine if mine["null"].notna().any() else between, layers, measure)
+        if len(between):
+            yardstick = between.groupby("layer")["value"].mean().reindex(layers)
             axis.plot(*profiles.widened(range(len(layers)), yardstick), zorder=4, **YARDSTICK)
         lines |= profiles.draw_rounds(axis, summarise(mine, ["round", "layer"], "value"), colours, layers)
         if len(methods) > 1:

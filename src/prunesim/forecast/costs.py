@@ -15,6 +15,8 @@ START_UP = {
     "fetch": 0.8,
     "train": 1.3,
     "rewind": 1.3,
+    "given": 1.3,
+    "adopt": 1.3,
     "prune": 0.12,
     "dump": 1.2,
     "similarity": 0.13,

@@ -10,6 +10,7 @@ from prunesim.similarity.checks import SAMPLES_PER_NEURON
 
 NEED_SAMPLES = tuple(name for name, measure in MEASURES.items() if measure.needs_samples)
 MANY_JOBS = 5000
+TRAININGS = ("train_dense", "train_given", "retrain")
 LONG_FETCH = 1800
 LONG_JOB = 12 * 3600
 # Up to this size profiles/default has Snakemake recognise a file by its content.
@@ -115,7 +116,10 @@ def _memory(jobs, result, config, machine):
 
 
 def _side_by_side(jobs, config, machine):
-    training = max((job for job in jobs if job.rule in ("train_dense", "retrain")), key=lambda job: job.memory)
+    trainings = [job for job in jobs if job.rule in TRAININGS]
+    if not trainings:
+        return
+    training = max(trainings, key=lambda job: job.memory)
     together = min(
         max(machine.cores // training.cores, 1),
         machine.gpus if training.gpus else machine.cores,
@@ -214,6 +218,8 @@ def _more_samples(result, config, short, factor, more):
 
 
 def _idle(jobs, result, machine):
+    if not any(job.rule in TRAININGS for job in jobs):
+        return
     chains = result["replicates"] * len(result["methods"])
     gpus = machine.nodes * machine.gpus
     if any(job.gpus for job in jobs) and chains < gpus:

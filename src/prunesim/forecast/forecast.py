@@ -46,7 +46,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         "study": config["study"],
         "replicates": config["replicates"],
         "rounds": config["rounds"],
-        "methods": list(config["methods"]),
+        "methods": [*config["methods"], *config["chains"]],
         "dataset": {
             "name": config["dataset"]["name"],
             **images._asdict(),

@@ -13,6 +13,7 @@ from prunesim.networks.spec import activation_layers, compared_layers
 from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.rewinding import first_step, rewind_file, round_training
 from prunesim.study import paths
+from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
@@ -97,7 +98,8 @@ def study_jobs(config, images, profile, machine):
             f"{', '.join(expected)}; `prunesim layers` prints them as they belong there."
         )
     rules = _Rules(config, images, profile, machine)
-    growth = {key: config[key] for key in ("replicates", "methods", "rounds")}
+    growth = {key: config[key] for key in ("methods", "rounds")} | {"replicates": dense_replicates(config)}
+    growth |= {"chains": rules.chains, "given": bool(given_networks(config))}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
     return [*jobs, *rules.tables_and_figures(jobs)]
@@ -110,6 +112,9 @@ def sampled(profile, images, megabytes):
     return {name: min(positions_of(layer), cap) for name, layer in layers.items()}, cap
 
 
+NETWORK_RULES = ("train_dense", "train_given", "adopt_dense", "adopt_chain_dense", "adopt_round", "retrain")
+
+
 class _Rules:
     """The jobs of each rule; what they share is computed once."""
 
@@ -119,6 +124,7 @@ class _Rules:
         self.on_gpu = machine.gpus > 0 and self.training["device"] != "cpu"
         self.tflops = machine.tflops or costs.GPU_TFLOPS[self.training["precision"]]
         self.methods, self.rounds, self.replicates = config["methods"], config["rounds"], config["replicates"]
+        self.chains = chain_growth(config)
         self.layers = compared_layers(config["network"], config["comparison"]["layers"])
         self.held_out = round(self.training["validation"] * images.train)
         self.steps_per_epoch = ceil((images.train - self.held_out) / self.training["batch_size"])
@@ -149,7 +155,16 @@ class _Rules:
             return self.comparison(rest)
         if kind == "activations":
             return self.dump(rest)
+        if rest == "given":
+            return self.check_given(name)
         replicate, *method, job = rest.split("/")
+        if method and method[0] in self.chains:
+            return self.adopt("adopt_round" if job != "round00" else "adopt_chain_dense", name)
+        if job == "dense" and self.config["network"]["weights"]:
+            if self.config["network"]["weights_as"] == "trained":
+                return self.adopt("adopt_dense", name)
+            needs = ["fetch", "networks/given"]
+            return self.trained("train_given", name, needs, self.training, 0, self.training["epochs"])
         if job == "dense":
             return self.trained("train_dense", name, ["fetch"], self.training, 0, self.training["epochs"])
         if not method:
@@ -169,6 +184,17 @@ class _Rules:
         kinds = {name: kind for name, (kind, _) in self.profile.weights.items()}
         names = select_tensors(kinds, self.methods[method]["types"], self.methods[method]["exclude"])
         return sum(self.profile.weights[name][1] for name in names)
+
+    def check_given(self, name):
+        networks = len(given_networks(self.config))
+        seconds = networks * self.checking(2 * self.state)
+        return self.job(
+            "check_given", name, ["fetch"], "given", seconds, memory=costs.IMPORTED["numpy"] + 4 * self.state
+        )
+
+    def adopt(self, rule, name):
+        """A network from outside: it is read, evaluated and written."""
+        return self.trained(rule, name, ["fetch", "networks/given"], self.training, 0, 0)
 
     def prune(self, name, replicate, method, round_):
         weights = self.prunable(method)
@@ -192,7 +218,7 @@ class _Rules:
 
     def trained(self, rule, name, needs, training, masked, epochs):
         images = self.images
-        written = self.state * (2 if rule == "train_dense" else 1)
+        written = self.state * (2 if rule in ("train_dense", "train_given", "adopt_dense") else 1)
         trained = epochs * (images.train - self.held_out)
         evaluated = epochs * self.held_out + (0 if rule == "rewind_point" else images.test)
         batches = evaluated / evaluation_batch(images.shape, self.profile.layers.values())
@@ -255,7 +281,7 @@ class _Rules:
         family, replicate, *where = name.split("/")
         replicate = int(replicate.removeprefix("rep"))
         if family == "layers":
-            folders = [paths.network(replicate, "dense", 0), f"rep{replicate}/{'/'.join(where)}"]
+            folders = [self.dense(replicate, where[0]), f"rep{replicate}/{'/'.join(where)}"]
             widths = [self.profile.layers[layer][0] for layer in self.layers]
             count = len(widths)
             pairs = [(i, count + j) for i in range(count) for j in range(count)]
@@ -263,13 +289,18 @@ class _Rules:
         *network, layer = where
         if family == "rounds":
             method, round_ = network[0], int(network[1].removeprefix("round"))
-            folders = [folder for *_, folder in paths.chain(replicate, method, round_)]
+            base = dense_of(self.config, method)
+            folders = [folder for *_, folder in paths.chain(replicate, method, round_, base)]
         else:
             folders = [f"rep{earlier}/{'/'.join(network)}" for earlier in range(replicate + 1)]
         last = len(folders) - 1
         widths = [self.profile.layers[layer][0]] * len(folders)
         samples = self.dumped_images * self.positions[layer]
         return self.compared(name, folders, widths, [(i, last) for i in range(last)], samples)
+
+    def dense(self, replicate, method):
+        """Return the folder of the network that the rounds of a method start from."""
+        return paths.network(replicate, method, 0, dense_of(self.config, method))
 
     def compared(self, name, folders, widths, pairs, samples):
         settings = self.config["comparison"]
@@ -291,7 +322,7 @@ class _Rules:
     # --- Tables and figures
 
     def tables_and_figures(self, jobs):
-        networks = [job.name for job in jobs if job.rule in ("train_dense", "retrain")]
+        networks = [job.name for job in jobs if job.rule in NETWORK_RULES]
         comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
         notes = rows + NOTES_BYTES * len(jobs)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from prunesim.results.reading import between_replicates, dense_to_rounds, reason, t_interval
+from prunesim.results.reading import base_of, between_replicates, dense_to_rounds, reason, t_interval
 
 COLUMNS = ["claim", "statement", "estimate", "ci_low", "ci_high", "verdict", "source", "note"]
 ACCURACY_MARGIN = 0.01
@@ -52,6 +52,7 @@ def claims(networks, similarity, settings):
     layers = settings["layers"]
     rows = []
     for method in settings["methods"]:
+        base = base_of(networks, method)
         chain = pruned[(pruned["method"] == method) & pruned["layer"].isin(layers)]
         study = {
             "method": method,
@@ -59,7 +60,8 @@ def claims(networks, similarity, settings):
             "networks": networks,
             "chain": chain[chain["round"] > 0],
             "last": chain[chain["round"] == chain["round"].max()],
-            "dense": dense[dense["layer"].isin(layers)],
+            "dense": dense[dense["layer"].isin(layers) & (dense["method"] == base)],
+            "base": base,
             "layers": layers,
             "when": _when(networks, method),
         }
@@ -136,7 +138,8 @@ def accuracy_kept(study):
     networks = study["networks"]
     mine = networks[networks["method"] == study["method"]]
     pruned = mine[mine["round"] == mine["round"].max()].set_index("replicate")["test_accuracy"]
-    dense = networks[networks["method"] == "dense"].set_index("replicate")["test_accuracy"]
+    dense = networks[(networks["method"] == study["base"]) & (networks["round"] == 0)]
+    dense = dense.set_index("replicate")["test_accuracy"]
     values = pruned - dense.reindex(pruned.index)
     lost = [replicate for replicate in values.index if np.isnan(values[replicate])]
     notes = [] if len(values) else [f"No pruned network of {study['method']} was evaluated."]

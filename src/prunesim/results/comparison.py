@@ -22,7 +22,8 @@ def compare_rounds(activations, replicate, method, round_, layer, settings):
     method, layer : str
     settings : dict
         ``seed`` and, of the ``comparison`` section of the config, ``measures``, ``blocks``, ``null_draws`` and settings
-        of single measures, as ``<measure>_<setting>``.
+        of single measures, as ``<measure>_<setting>``. ``dense``: whose network round 0 is (see
+        `prunesim.study.paths.network`); that of the study where it is left out.
 
     Returns
     -------
@@ -30,7 +31,8 @@ def compare_rounds(activations, replicate, method, round_, layer, settings):
         Rows with the keys `SIMILARITY`; the earlier network is the first of each pair.
     """
     members = [
-        (folder, _identity(replicate, name, k, layer)) for name, k, folder in paths.chain(replicate, method, round_)
+        (folder, _identity(replicate, name, k, layer))
+        for name, k, folder in paths.chain(replicate, method, round_, settings.get("dense", "dense"))
     ]
     pairs = [(earlier, round_) for earlier in range(round_)]
     return _compare("rounds", activations, members, pairs, settings)
@@ -41,7 +43,8 @@ def compare_layers(activations, replicate, method, round_, layers, settings):
 
     Layers of different size meet in their spatial means: samples are images, neurons are channels.
     """
-    dense = [(paths.network(replicate, "dense", 0), _identity(replicate, "dense", 0, layer)) for layer in layers]
+    ((base, _, folder), *_) = paths.chain(replicate, method, 0, settings.get("dense", "dense"))
+    dense = [(folder, _identity(replicate, base, 0, layer)) for layer in layers]
     pruned = [(paths.network(replicate, method, round_), _identity(replicate, method, round_, x)) for x in layers]
     pairs = [(i, len(layers) + j) for i in range(len(layers)) for j in range(len(layers))]
     return _compare("layers", activations, [*dense, *pruned], pairs, settings, pooled=True)
@@ -49,7 +52,10 @@ def compare_layers(activations, replicate, method, round_, layers, settings):
 
 def compare_replicates(activations, replicate, method, round_, layer, settings):
     """Compare a network with its counterparts of all earlier replicates at one layer."""
-    members = [(paths.network(r, method, round_), _identity(r, method, round_, layer)) for r in range(replicate + 1)]
+    base = settings.get("dense", "dense")
+    members = [
+        (paths.network(r, method, round_, base), _identity(r, method, round_, layer)) for r in range(replicate + 1)
+    ]
     pairs = [(earlier, replicate) for earlier in range(replicate)]
     return _compare("replicates", activations, members, pairs, settings)
 

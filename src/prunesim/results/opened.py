@@ -147,8 +147,10 @@ class Study:
         path = self._network_folder(replicate, method, round) / "weights.safetensors"
         arrays, about = load_tensors(path)
         network = build.build_network(self._settings(about["network"]), tuple(about["shape"]), about["classes"], seed=0)
+        if about.get("narrower"):
+            _torch_module("prunesim.networks.narrowing").narrow(network, arrays, tuple(about["shape"]), path)
         state.load_arrays(network, arrays, path)
-        if method != "dense":
+        if round:
             check_mask(self.mask(replicate=replicate, method=method, round=round), arrays, path)
         return network.eval()
 

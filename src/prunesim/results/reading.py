@@ -155,6 +155,12 @@ def between_replicates(similarity, measure):
     return _renamed(rows.assign(other=rows["replicate_a"]), "other")
 
 
+def base_of(networks, method):
+    """Return whose network round 0 of a method is, in its column ``method``: ``dense``, or a chain that has its own."""
+    own = (networks["method"] == method) & (networks["round"] == 0)
+    return method if own.any() else "dense"
+
+
 def _renamed(rows, *more):
     names = {"replicate_b": "replicate", "method_b": "method", "round_b": "round", "layer_b": "layer"}
     columns = [*names.values(), *more, "value", "null", *(["note"] if "note" in rows.columns else [])]

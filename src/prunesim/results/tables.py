@@ -18,7 +18,8 @@ def networks_table(study, plan):
     study : path-like
         ``results/<study>``.
     plan : dict
-        ``replicates``, ``rounds``, ``methods`` (name to settings), ``layers`` and ``families``.
+        ``replicates``, ``rounds``, ``methods`` (name to settings), ``layers`` and ``families``; where networks come
+        from outside also ``chains`` and ``given``, see `prunesim.study.paths.jobs`.
 
     Returns
     -------
@@ -27,11 +28,12 @@ def networks_table(study, plan):
         ``prunable_weights`` counts the weights that the method selects; for a dense network, that the first
         method selects.
     """
-    first = next(iter(plan["methods"].values()), None)
+    chains = [{"types": ["conv", "linear"], **chain} for chain in plan.get("chains", {}).values()]
+    first = next(iter([*plan["methods"].values(), *chains]), None)
     rows = []
     for metrics in _all_metrics(study, plan):
         pruned = [layer for layer in metrics["layers"] if layer["pruned"]]
-        if metrics["round"] == 0:
+        if metrics["method"] == "dense":
             pruned = _selected(metrics["layers"], first)
         weights = sum(layer["weights"] for layer in pruned)
         remaining = sum(layer["remaining_weights"] for layer in pruned)
@@ -53,7 +55,7 @@ def layers_table(study, plan):
 def similarity_table(study, plan):
     """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
     rows = []
-    for file in paths.comparisons(**_growth(plan)):
+    for file in paths.comparisons(**{key: value for key, value in _growth(plan).items() if key != "given"}):
         read_made(study, record_path(f"comparisons/{file.removesuffix('.csv')}"))
         rows += read_rows(Path(study) / "comparisons" / file, SIMILARITY)
     return SIMILARITY, rows
@@ -96,7 +98,8 @@ TABLES = {
 
 
 def _growth(plan):
-    return {key: plan[key] for key in ("families", "replicates", "methods", "rounds", "layers")}
+    known = ("families", "replicates", "methods", "rounds", "layers", "chains", "given")
+    return {key: plan[key] for key in known if key in plan}
 
 
 def _provenance_rows(record, prefix=""):
@@ -120,7 +123,7 @@ def _accepted(study):
 
 
 def _all_metrics(study, plan):
-    networks = paths.networks(plan["replicates"], plan["methods"], plan["rounds"])
+    networks = paths.networks(plan["replicates"], plan["methods"], plan["rounds"], plan.get("chains"))
     return [read_json(Path(study) / "networks" / folder / "metrics.json") for *_, folder in networks]
 
 

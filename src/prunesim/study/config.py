@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
+from prunesim.study.chains import check_chains, check_weights
 
 # The integers and numbers that YAML 1.1 sees in unquoted text; 1e-3 is not among them.
 _YAML_NUMBER = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*([eE][-+][0-9]+)?)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?)")
@@ -122,8 +123,9 @@ def check_exclude(config, weight_layer_names):
     """
     network, known = config["network"]["name"], ", ".join(weight_layer_names)
     problems = []
-    for method, settings in config["methods"].items():
-        key = f"methods.{method}.exclude"
+    sections = [(kind, *item) for kind in ("methods", "chains") for item in config[kind].items()]
+    for kind, method, settings in sections:
+        key = f"{kind}.{method}.exclude"
         unmatched = [p for p in settings["exclude"] if not any(fnmatchcase(n, p) for n in weight_layer_names)]
         problems += [
             f"{key}: {show(pattern)} matches no layer with weights of network {network}"
@@ -569,8 +571,8 @@ def _check_training(config, schema):
 
 def _check_methods(config, schema):
     epochs = config["training"]["epochs"]
-    if not config["methods"]:
-        yield "methods has none left; at least one must not be false."
+    if not config["methods"] and not config["chains"]:
+        yield "methods has none left; at least one must not be false, or chains must have one."
     for name, method in config["methods"].items():
         rewind = method["rewind"]
         if isinstance(rewind, dict) and rewind.get("epoch", 0) >= epochs:
@@ -588,4 +590,12 @@ def _check_comparison(config, schema):
         )
 
 
-CROSS_CHECKS = (_check_dataset, _check_network, _check_training, _check_methods, _check_comparison)
+CROSS_CHECKS = (
+    _check_dataset,
+    _check_network,
+    _check_training,
+    _check_methods,
+    check_weights,
+    check_chains,
+    _check_comparison,
+)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prunesim.errors import PrunesimError
 from prunesim.networks.spec import activation_layers, weight_layers
+from prunesim.study.chains import follow_lists
 from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml
 
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
@@ -56,7 +57,7 @@ def check_study(config, root, command_line=None):
     check_layers(config, [name for name, _ in activation_layers(config["network"])])
     if config["network"]["layers"] is None:
         check_exclude(config, weight_layers(config["network"]))
-    return config
+    return follow_lists(config)
 
 
 def _merged(config, overlay):

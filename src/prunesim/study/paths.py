@@ -3,18 +3,35 @@
 from prunesim.pruning.rewinding import rewind_file
 
 
-def network(replicate, method, round_):
-    """Return the folder of a network: ``rep0/dense`` or ``rep0/imp/round01``."""
-    return f"rep{replicate}/dense" if round_ == 0 else f"rep{replicate}/{method}/round{round_:02d}"
+def network(replicate, method, round_, dense="dense"):
+    """Return the folder of a network: ``rep0/dense`` or ``rep0/imp/round01``.
+
+    `dense` is whose network round 0 is: that of the study, or of a chain that brought its own, which lies in
+    ``rep0/<chain>/round00``.
+    """
+    if round_ == 0 and dense == "dense":
+        return f"rep{replicate}/dense"
+    return f"rep{replicate}/{method}/round{round_:02d}"
 
 
-def chain(replicate, method, last):
-    """Return ``(method, round, folder)`` of the dense network and each round up to `last`."""
-    return [("dense" if k == 0 else method, k, network(replicate, method, k)) for k in range(last + 1)]
+def chain(replicate, method, last, dense="dense"):
+    """Return ``(method, round, folder)`` of the dense network and each round up to `last`; see `network`."""
+    return [(method if k else dense, k, network(replicate, method, k, dense)) for k in range(last + 1)]
 
 
-def networks(replicates, methods, rounds):
-    """Return ``(replicate, method, round, folder)`` of every network of a study, dense ones first."""
+def networks(replicates, methods, rounds, chains=None):
+    """Return ``(replicate, method, round, folder)`` of every network of a study, dense ones first.
+
+    Parameters
+    ----------
+    replicates : int
+        Dense networks of the study.
+    methods : iterable of str
+    rounds : int
+        Of each method.
+    chains : dict of str to dict, optional
+        What came from outside, each with ``replicates``, ``rounds`` and ``dense`` (see `network`).
+    """
     return [
         *((r, "dense", 0, network(r, "dense", 0)) for r in range(replicates)),
         *(
@@ -23,58 +40,77 @@ def networks(replicates, methods, rounds):
             for method in methods
             for k in range(1, rounds + 1)
         ),
+        *(
+            (r, name, k, network(r, name, k, about["dense"]))
+            for name, about in (chains or {}).items()
+            for r in range(about["replicates"])
+            for k in range(about["dense"] == "dense", about["rounds"] + 1)
+        ),
     ]
 
 
-def comparisons(families, replicates, methods, rounds, layers):
-    """Return the comparison files of a study, relative to its folder ``comparisons``.
+def comparisons(families, replicates, methods, rounds, layers, chains=None):
+    """Return the comparison files of a study, relative to its folder ``comparisons``; see `networks`.
 
     Each rounds file compares one network with all earlier rounds of its chain at one layer; each layers file the
     dense network with the last round, all layers with all; each replicates file one replicate with those before it
     at one layer, for the dense network and the last round.
     """
+    chains = chains or {}
+    lines = [(r, method, rounds) for r in range(replicates) for method in methods]
+    lines += [(r, name, about["rounds"]) for name, about in chains.items() for r in range(about["replicates"])]
     files = []
     if "rounds" in families:
         files += [
             f"rounds/{network(r, method, k)}/{layer}.csv"
-            for r in range(replicates)
-            for method in methods
-            for k in range(1, rounds + 1)
+            for r, method, last in lines
+            for k in range(1, last + 1)
             for layer in layers
         ]
-    if "layers" in families and rounds:
-        files += [f"layers/{network(r, method, rounds)}.csv" for r in range(replicates) for method in methods]
+    if "layers" in families:
+        files += [f"layers/{network(r, method, last)}.csv" for r, method, last in lines if last]
     if "replicates" in families:
         ends = [("dense", 0), *((method, rounds) for method in methods if rounds)]
-        files += [
-            f"replicates/{network(r, method, k)}/{layer}.csv"
-            for r in range(1, replicates)
-            for method, k in ends
-            for layer in layers
-        ]
+        folders = [network(r, method, k) for r in range(1, replicates) for method, k in ends]
+        for name, about in chains.items():
+            ends = [about["rounds"]] if about["dense"] == "dense" else [0, about["rounds"]]
+            folders += [network(r, name, k, about["dense"]) for r in range(1, about["replicates"]) for k in ends]
+        files += [f"replicates/{folder}/{layer}.csv" for folder in folders for layer in layers]
     return files
 
 
-def dumped_networks(families, replicates, methods, rounds):
+def dumped_networks(families, replicates, methods, rounds, chains=None):
     """Return the networks, as `networks` does, whose activations the comparisons of a study need."""
-    ends = ("layers" in families and rounds > 0) or ("replicates" in families and replicates > 1)
-    every = "rounds" in families and rounds > 0
+
+    def needed(round_, count, last):
+        if "rounds" in families and last > 0:
+            return True
+        ends = ("layers" in families and last > 0) or ("replicates" in families and count > 1)
+        return ends and round_ in (0, last)
+
+    chains = chains or {}
+    sizes = {name: (about["replicates"], about["rounds"]) for name, about in chains.items()}
     return [
-        network for network in networks(replicates, methods, rounds) if every or (ends and network[2] in (0, rounds))
+        one
+        for one in networks(replicates, methods, rounds, chains)
+        if needed(one[2], *sizes.get(one[1], (replicates, rounds)))
     ]
 
 
-def jobs(families, replicates, methods, rounds, layers):
+def jobs(families, replicates, methods, rounds, layers, chains=None, given=False):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
     Parameters
     ----------
     methods : dict of str to dict
         Their settings; ``rewind`` is read. The other parameters are those of `comparisons`.
+    given : bool
+        Some networks come from files, which are checked first.
     """
     rewound = {rewind_file(method["rewind"]) for method in methods.values()} if rounds else set()
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
     return [
+        *(["networks/given"] if given else []),
         *(f"networks/rep{r}/dense" for r in range(replicates)),
         *(f"networks/rep{r}/{point.removesuffix('.safetensors')}" for r in range(replicates) for point in points),
         *(
@@ -84,9 +120,10 @@ def jobs(families, replicates, methods, rounds, layers):
             for k in range(1, rounds + 1)
             for job in ("prune", "round")
         ),
-        *(f"activations/{folder}" for *_, folder in dumped_networks(families, replicates, methods, rounds)),
+        *(f"networks/{folder}" for *_, folder in networks(0, [], 0, chains)),
+        *(f"activations/{folder}" for *_, folder in dumped_networks(families, replicates, methods, rounds, chains)),
         *(
             f"comparisons/{file.removesuffix('.csv')}"
-            for file in comparisons(families, replicates, methods, rounds, layers)
+            for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
     ]

@@ -11,6 +11,7 @@ from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.networks.given_weights import fit_given, read_given
 from prunesim.networks.spec import own_file
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.pruning.masks import apply_mask, check_mask, layer_of
@@ -30,7 +31,7 @@ from prunesim.training.validation import validation_gaps
 HISTORY = ("epoch", "steps", "learning_rate", "train_loss", "validation_loss", "validation_accuracy")
 
 
-def train_dense(settings, dataset, replicate, output, checkpoint, log=print):
+def train_dense(settings, dataset, replicate, output, checkpoint, log=print, start=None):
     """Initialise and train a dense network and write its artifacts.
 
     Parameters
@@ -45,21 +46,34 @@ def train_dense(settings, dataset, replicate, output, checkpoint, log=print):
     checkpoint : path-like
         Where to keep the state of the last finished epoch; removed at the end.
     log : callable
+    start : path-like, optional
+        Weights of the user's own to start from, instead of random ones.
 
     Returns
     -------
     dict
         ``device``, for the record of the job.
     """
-    session = _Session(settings, dataset, replicate, 0, log)
+    session = Training(settings, dataset, replicate, 0, log)
     if replicate == 0:  # once a study: all its networks have the same split
         session.warn_of_validation_gaps()
+    if start is not None:
+        arrays, _ = fit_given(read_given(start), session.network, start)
+        load_arrays(session.network, arrays, start)
+        session.given = given_file(start)
     initial = network_arrays(session.network)
     save_tensors(Path(output) / "initial.safetensors", initial, session.metadata)
-    history = session.train(settings["training"], checkpoint=checkpoint)
+    inputs = [] if start is None else [start]
+    history = session.train(settings["training"], checkpoint=checkpoint, inputs=inputs)
     session.write(output, history, method="dense", mask={}, inputs=[Path(output) / "initial.safetensors"])
     discard_checkpoint(checkpoint)
     return session.about
+
+
+def given_file(weights, mask=None):
+    """Return what ``metrics.json`` says of the files that a network was taken from."""
+    files = {"weights": weights} | ({"mask": mask} if mask else {})
+    return {key: {"file": str(path), "sha256": sha256_file(path)} for key, path in files.items()}
 
 
 def train_round(settings, dataset, replicate, method, round_, start, mask, output, checkpoint, log=print):
@@ -77,7 +91,7 @@ def train_round(settings, dataset, replicate, method, round_, start, mask, outpu
 
     Other parameters are those of `train_dense`.
     """
-    session = _Session(settings, dataset, replicate, round_, log)
+    session = Training(settings, dataset, replicate, round_, log)
     weights, _ = load_tensors(start)
     masks, _ = load_tensors(mask)
     check_mask(masks, weights, mask)
@@ -95,7 +109,7 @@ def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log
 
     The dense training does not depend on where methods rewind to, and this repeats it to the bit.
     """
-    session = _Session(settings, dataset, replicate, 0, log)
+    session = Training(settings, dataset, replicate, 0, log)
     weights, _ = load_tensors(initial)
     load_arrays(session.network, weights, initial)
     step = first_step(rewind, session.steps_per_epoch)
@@ -107,8 +121,13 @@ def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log
     return session.about
 
 
-class _Session:
-    """A network, its data and its seeds: what the three ways of training have in common."""
+class Session:
+    """A network and its data: what training and adopting have in common.
+
+    ``given`` is what is known of the files that the network comes from, None for one that was made here.
+    """
+
+    given = None
 
     def __init__(self, settings, dataset, replicate, round_, log):
         training = settings["training"]
@@ -117,34 +136,90 @@ class _Session:
         make_exact(training["threads"], training["deterministic"], training["precision"])
         self.about = {"device": str(self.device)}
         self.description = load_description(dataset)
-        images, labels = load_images(dataset, "train")
-        chosen, held_out = validation_split(labels, training["validation"], settings["seed"])
-        self.images, self.labels = self._tensors(images[chosen], labels[chosen])
-        self.validation = self._tensors(images[held_out], labels[held_out])
-        self.steps_per_epoch = math.ceil(len(chosen) / training["batch_size"])
         height, width, channels = self.description["shape"]
-        shape = (channels, height, width)
+        self.shape = shape = (channels, height, width)
         self.network = build_network(
             settings["network"],
             shape,
             len(self.description["classes"]),
             derive_seed(settings["seed"], "init", replicate),
         )
-        layers, uses = trace(self.network, shape)
-        self.evaluation_batch = evaluation_batch(shape, [layer["shape"] for layer in layers])
+        self.sizes = {name: tensor.numel() for name, tensor in self.network.named_parameters()}
+        self.describe()
+        self.place()
+        self.normalise = normaliser(self.description["mean"], self.description["std"], training, self.device)
+        self.autocast = autocast(self.device, training["precision"])
+
+    def describe(self):
+        """Note what the weights file says of the network."""
+        layers, uses = trace(self.network, self.shape)
+        self.evaluation_batch = evaluation_batch(self.shape, [layer["shape"] for layer in layers])
         self.metadata = {
-            "network": settings["network"],
-            "shape": list(shape),
+            "network": self.settings["network"],
+            "shape": list(self.shape),
             "classes": len(self.description["classes"]),
             "kinds": weight_kinds(self.network),
             "uses": uses,
             "layers": layers,
         }
+
+    def place(self):
+        """Bring the network to the device."""
         self.network.to(self.device)
-        if training["channels_last"]:
+        if self.settings["training"]["channels_last"]:
             self.network.to(memory_format=torch.channels_last)
-        self.normalise = normaliser(self.description["mean"], self.description["std"], training, self.device)
-        self.autocast = autocast(self.device, training["precision"])
+
+    def _tensors(self, images, labels):
+        return to_tensor(images, self.device), torch.from_numpy(labels).to(self.device)
+
+    def write(self, output, history, *, method, mask, inputs, first_step=0):
+        output = Path(output)
+        test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
+        test_loss, test_accuracy = evaluate(
+            self.network, test_images, test_labels, self.normalise, self.autocast, self.evaluation_batch
+        )
+        last = history[-1] if history else dict.fromkeys(HISTORY)
+        if not math.isfinite(test_loss):
+            raise diverged(f"The test loss of the trained network is {test_loss}", last["train_loss"])
+        save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
+        write_rows(output / "history.csv", HISTORY, history)
+        self.log(f"test loss {test_loss:.4f} accuracy {test_accuracy:.4f} on {len(test_images)} images")
+        epochs = (last["steps"] - first_step) / self.steps_per_epoch if history else 0.0
+        metrics = {
+            "replicate": self.replicate,
+            "method": method,
+            "round": self.round,
+            **_counts(self.network, mask, self.metadata, self.sizes),
+            **{key: last[key] for key in ("train_loss", "validation_loss", "validation_accuracy")},
+            "test_loss": test_loss,
+            "test_accuracy": test_accuracy,
+            "test_images": len(test_images),
+            "epochs": int(epochs) if epochs.is_integer() else epochs,
+            "seconds": sum(row["seconds"] for row in history),
+            "files": {
+                Path(file).name: sha256_file(file)
+                for file in [*inputs, output / "weights.safetensors", output / "history.csv"]
+            },
+            "settings": self.settings,
+            "dataset": self.description["sha256"],
+            "device": str(self.device),
+            **({"given": self.given} if self.given else {}),
+        }
+        write_json(output / "metrics.json", metrics)
+
+
+class Training(Session):
+    """What the three ways of training have in common: training images and seeds."""
+
+    def __init__(self, settings, dataset, replicate, round_, log):
+        super().__init__(settings, dataset, replicate, round_, log)
+        training = settings["training"]
+        images, labels = load_images(dataset, "train")
+        chosen, held_out = validation_split(labels, training["validation"], settings["seed"])
+        self.images, self.labels = self._tensors(images[chosen], labels[chosen])
+        self.validation = self._tensors(images[held_out], labels[held_out])
+        self.steps_per_epoch = math.ceil(len(chosen) / training["batch_size"])
+        channels, height, width = self.shape
         log(
             f"{len(chosen)} training and {len(held_out)} validation images of {height} x {width} x {channels}, "
             f"{sum(p.numel() for p in self.network.parameters())} parameters, on {self.device}, "
@@ -157,9 +232,6 @@ class _Session:
         gaps = validation_gaps(dict(zip(classes, counts, strict=True)), self.settings["training"]["validation"])
         for sentence in gaps:
             warn(f"{self.dataset}: {sentence}")
-
-    def _tensors(self, images, labels):
-        return to_tensor(images, self.device), torch.from_numpy(labels).to(self.device)
 
     def seed_of(self, role, epoch):
         return derive_seed(self.settings["seed"], role, self.replicate, self.round, epoch)
@@ -199,54 +271,22 @@ class _Session:
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def write(self, output, history, *, method, mask, inputs, first_step=0):
-        output = Path(output)
-        test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
-        test_loss, test_accuracy = evaluate(
-            self.network, test_images, test_labels, self.normalise, self.autocast, self.evaluation_batch
-        )
-        last = history[-1] if history else dict.fromkeys(HISTORY)
-        if not math.isfinite(test_loss):
-            raise diverged(f"The test loss of the trained network is {test_loss}", last["train_loss"])
-        save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
-        write_rows(output / "history.csv", HISTORY, history)
-        self.log(f"test loss {test_loss:.4f} accuracy {test_accuracy:.4f} on {len(test_images)} images")
-        epochs = (last["steps"] - first_step if history else 0) / self.steps_per_epoch
-        metrics = {
-            "replicate": self.replicate,
-            "method": method,
-            "round": self.round,
-            **_counts(self.network, mask, self.metadata),
-            **{key: last[key] for key in ("train_loss", "validation_loss", "validation_accuracy")},
-            "test_loss": test_loss,
-            "test_accuracy": test_accuracy,
-            "test_images": len(test_images),
-            "epochs": int(epochs) if epochs.is_integer() else epochs,
-            "seconds": sum(row["seconds"] for row in history),
-            "files": {
-                Path(file).name: sha256_file(file)
-                for file in [*inputs, output / "weights.safetensors", output / "history.csv"]
-            },
-            "settings": self.settings,
-            "dataset": self.description["sha256"],
-            "device": str(self.device),
-        }
-        write_json(output / "metrics.json", metrics)
 
+def _counts(network, mask, metadata, sizes):
+    """Return the counts of weights, parameters and multiplications of a network, whole and layer by layer.
 
-def _counts(network, mask, metadata):
-    """Return the counts of weights, parameters and multiplications of a network, whole and layer by layer."""
+    The weights of a layer are those of its full size, of which a network with fewer channels has some left.
+    """
     arrays = dict(network.named_parameters())
     layers = []
     for name in metadata["kinds"]:
-        weights = arrays[name].numel()
-        remaining = int(mask[name].sum()) if name in mask else weights
+        remaining = int(mask[name].sum()) if name in mask else arrays[name].numel()
         layers.append(
             {
                 "layer": layer_of(name),
                 "kind": metadata["kinds"][name],
                 "pruned": name in mask,
-                "weights": weights,
+                "weights": sizes[name],
                 "remaining_weights": remaining,
                 "macs": remaining * metadata["uses"].get(name, 0),
             }
