@@ -54,7 +54,7 @@ def test_schema_is_valid_and_refuses_unknown_keys_everywhere():
             walk(schema["items"], f"{path}[]")
 
     walk(SCHEMA, "")
-    assert open_mappings == [".network.arguments", ".methods"]
+    assert open_mappings == [".network.arguments", ".methods", ".chains"]
 
 
 def test_defaults_are_config_yaml():
@@ -314,7 +314,7 @@ EXACT = [
         "methods: {imp: true}",
         "methods.imp is true; it must be a mapping of settings, or false to leave the method out.",
     ),
-    ("methods: {imp: false}", "methods has none left; at least one must not be false."),
+    ("methods: {imp: false}", "methods has none left; at least one must not be false, or chains must have one."),
     ("methods: [imp]", "methods is ['imp']; it must be a mapping from the name of a method to its settings."),
     # Keys that have to agree.
     (
@@ -563,7 +563,10 @@ def test_text_in_files_stays_text():
     ("values", "sentence"),
     [
         ({"training": {"epochs": "x"}}, "training.epochs is the text 'x'; it must be a whole number from 1 to 100000."),
-        ({"methods": {"imp": "false"}}, "methods has none left; at least one must not be false."),
+        (
+            {"methods": {"imp": "false"}},
+            "methods has none left; at least one must not be false, or chains must have one.",
+        ),
         ({"study": 2020}, "(put it in quotes: '2020')."),
         ({"training": {"epoch": "3"}}, "training.epoch is not a key; did you mean training.epochs?"),
     ],

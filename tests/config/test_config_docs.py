@@ -22,7 +22,7 @@ def leaves(schema, path=()):
             yield ".".join((*path, name)), child
         yield from leaves(child, (*path, name))
         if isinstance(child.get("additionalProperties"), dict):
-            yield from leaves(child["additionalProperties"], (*path, name, "<method>"))
+            yield from leaves(child["additionalProperties"], (*path, name, f"<{name.removesuffix('s')}>"))
 
 
 def test_documentation_is_current():
@@ -31,7 +31,7 @@ def test_documentation_is_current():
 
 @pytest.mark.parametrize(("name", "schema"), list(leaves(SCHEMA)), ids=[name for name, _ in leaves(SCHEMA)])
 def test_every_key_is_documented(name, schema):
-    heading = f"## `{name}`" if name == "methods" else f"### `{name}`"
+    heading = f"## `{name}`" if name in ("methods", "chains") else f"### `{name}`"
     text = DOCS.read_text(encoding="utf-8")
     assert text.count(f"\n{heading}\n") == 1
     assert len(schema["description"]) > 10

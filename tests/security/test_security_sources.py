@@ -29,18 +29,29 @@ FORBIDDEN = {
 }
 # Modules that nothing may import, and the one module that may.
 IMPORTS = {
-    "pickle": {"src/prunesim/datasets/pickled.py"},
+    # The second for the name of an error.
+    "pickle": {"src/prunesim/datasets/pickled.py", "src/prunesim/networks/given_weights.py"},
     "_pickle": set(),
     "dill": set(),
     "cloudpickle": set(),
     "marshal": set(),
     "shelve": set(),
     "joblib": set(),
-    "zipfile": {"src/prunesim/similarity/moments.py", "src/prunesim/storage/given.py"},  # for the name of an error
+    # For the name of an error, or for what a zip file of another program has in it.
+    "zipfile": {
+        "src/prunesim/similarity/moments.py",
+        "src/prunesim/storage/given.py",
+        "src/prunesim/networks/given_weights.py",
+    },
     "tarfile": {"src/prunesim/archive/packing.py", "src/prunesim/datasets/cifar.py"},
 }
-# The user's own network is code by nature.
-ALLOWED = {("exec_module", "src/prunesim/networks/build.py")}
+ALLOWED = {
+    # The user's own network is code by nature.
+    ("exec_module", "src/prunesim/networks/build.py"),
+    # Weights that a user brings: tensors alone (see below), and the names of what a zip file holds.
+    ("load", "src/prunesim/networks/given_weights.py"),
+    ("ZipFile", "src/prunesim/networks/given_weights.py"),
+}
 SUBPROCESS = ("run", "Popen", "call", "check_call", "check_output")
 
 
@@ -77,6 +88,8 @@ def problems_of(text, path=""):
         calls_forbidden = name in FORBIDDEN or ends_with(name, FORBIDDEN - {"eval", "exec", "compile"})
         if calls_forbidden and (name.rpartition(".")[2], path) not in ALLOWED:
             problems.append(f"{where} is called")
+        if ends_with(name, ["torch.load"]) and not is_constant(keywords.get("weights_only"), True):
+            problems.append(f"{where} without weights_only=True")
         if ends_with(name, ["np.load", "numpy.load"]) and not is_constant(keywords.get("allow_pickle"), False):
             problems.append(f"{where} without allow_pickle=False")
         if "allow_pickle" in keywords and not is_constant(keywords["allow_pickle"], False):

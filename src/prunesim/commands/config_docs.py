@@ -119,7 +119,8 @@ def _recompute_table():
 def _entries(schema, path):
     """Yield path and schema of every key below a section; the settings of a method once, for all methods."""
     if isinstance(schema.get("additionalProperties"), dict):
-        yield from _entries(schema["additionalProperties"], (*path, "<method>"))
+        # `methods` hold a <method> each, `chains` a <chain>.
+        yield from _entries(schema["additionalProperties"], (*path, f"<{path[-1].removesuffix('s')}>"))
     for name, child in schema.get("properties", {}).items():
         yield (*path, name), child
         yield from _entries(child, (*path, name))
