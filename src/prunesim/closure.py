@@ -31,7 +31,7 @@ def source_files(module, root):
             continue
         found[name] = _file_of(name, root)
         if found[name] is not None:
-            waiting += _imports(found[name])
+            waiting += [other for level, other in imports(found[name]) if not level and other.split(".")[0] == PACKAGE]
         if "." in name:
             waiting.append(name.rpartition(".")[0])
     return sorted({path for path in found.values() if path is not None})
@@ -42,11 +42,17 @@ def _file_of(name, root):
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-def _imports(path):
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def imports(path):
+    """Return what a source file imports, wherever in it: ``(level, name)`` each, level 0 unless the import is relative.
+
+    Of ``from a import b``, both ``a`` and ``a.b`` are given, as b may be a module.
+    """
+    found = []
+    for node in ast.walk(ast.parse(Path(path).read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == PACKAGE]
+            found += [(0, alias.name) for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{node.module}." if node.module else ""
+            found += [(node.level, node.module)] if node.module else []
+            found += [(node.level, f"{base}{alias.name}") for alias in node.names]
+    return found

@@ -9,8 +9,8 @@ from prunesim.errors import PrunesimError
 
 
 def layer_of(tensor):
-    """Return the layer that a weight tensor belongs to."""
-    return tensor.removesuffix(".weight")
+    """Return the layer that a weight tensor belongs to; ``attn.in_proj_weight`` is that of ``attn.in_proj``."""
+    return tensor.removesuffix(".weight").removesuffix("_weight")
 
 
 def check_mask(mask, weights, path):

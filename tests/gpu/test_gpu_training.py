@@ -10,7 +10,8 @@ from torch.nn import functional
 from prunesim.activations import dump_activations
 from prunesim.arrays import load_tensors
 from prunesim.errors import PrunesimError
-from prunesim.networks.build import build_network, trace
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import trace
 from prunesim.networks.spec import NETWORKS, activation_layers
 from prunesim.training.data import crop_and_flip, normaliser
 from prunesim.training.optimizer import initial_state, step

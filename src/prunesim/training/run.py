@@ -14,9 +14,11 @@ from prunesim.errors import PrunesimError
 from prunesim.files import sha256_file, write_json
 from prunesim.images import load_description, load_images
 from prunesim.masks import apply_mask, check_mask, layer_of
-from prunesim.networks.build import build_network, trace, weight_kinds
-from prunesim.networks.spec import own_file
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import trace
+from prunesim.networks.sources import network_files
 from prunesim.networks.state import load_arrays, network_arrays
+from prunesim.networks.weights import weight_kinds
 from prunesim.rewinding import first_step, round_training
 from prunesim.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
@@ -125,7 +127,7 @@ class _Session:
             len(self.description["classes"]),
             derive_seed(settings["seed"], "init", replicate),
         )
-        layers, uses = trace(self.network, shape)
+        layers, uses = trace(self.network, shape, settings["network"]["name"])
         self.metadata = {
             "network": settings["network"],
             "shape": list(shape),
@@ -173,8 +175,8 @@ class _Session:
     def _fingerprint(self, inputs):
         """Stand for everything the bytes of this training depend on."""
         package = Path(__file__).resolve().parents[1]
-        own = own_file(self.settings["network"]["name"])
-        files = [*source_files("prunesim.training.run", package.parent), *filter(None, [own]), *inputs]
+        own = network_files(self.settings["network"]["name"])
+        files = [*source_files("prunesim.training.run", package.parent), *own, *inputs]
         parts = [
             json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
             json.dumps(self.description["sha256"], sort_keys=True),
@@ -219,7 +221,7 @@ class _Session:
 
 def _counts(network, mask, metadata):
     """Return the counts of weights, parameters and multiplications of a network, whole and layer by layer."""
-    arrays = dict(network.named_parameters())
+    arrays = dict(network.named_parameters(remove_duplicate=False))
     layers = []
     for name in metadata["kinds"]:
         weights = arrays[name].numel()
@@ -236,7 +238,7 @@ def _counts(network, mask, metadata):
         )
     return {
         "layers": layers,
-        "parameters": sum(array.numel() for array in arrays.values()),
-        "nonzero_parameters": sum(int(torch.count_nonzero(array)) for array in arrays.values()),
+        "parameters": sum(array.numel() for array in network.parameters()),
+        "nonzero_parameters": sum(int(torch.count_nonzero(array)) for array in network.parameters()),
         "macs": sum(layer["macs"] for layer in layers),
     }
