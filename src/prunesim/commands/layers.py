@@ -67,7 +67,7 @@ def as_table(found, everything=False):
     count = sum(weight["weights"] or 0 for weight in found["weights"] if weight["why"] is None)
     lines += [
         "",
-        f"{found['parameters']:,} parameters, {count:,} of them can be pruned; {found['macs']:,} multiply-adds an image",
+        f"{found['parameters']:,} parameters, {count:,} of which can be pruned; {found['macs']:,} multiply-adds",
         f"dumped unless activations.layers says otherwise: {', '.join(DUMPED)}; output layer: {found['output_layer']}",
     ]
     return "\n".join(lines)

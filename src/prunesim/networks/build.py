@@ -65,7 +65,7 @@ def without_numbers(how):
     Parameters
     ----------
     how : str
-        ``all``: every tensor that is made; ``weights``: parameters and buffers only, for code that computes with others.
+        ``all``: every tensor; ``weights``: parameters and buffers only, for code that computes with other tensors.
     """
     if how == "all":
         with torch.device("meta"):
@@ -173,7 +173,7 @@ def _try_out(network, shape, classes, name):
             output = main_output(network.eval()(torch.zeros(1, *shape, device=device)))
     except (Exception, SystemExit) as error:
         channels, height, width = shape
-        hint = ", or set dataset.channels: 3" if channels == 1 and "channels" in str(error) else ""
+        hint = "; set dataset.channels: 3" if channels == 1 and "channels" in str(error) else ""
         raise PrunesimError(
             f"network.name: {name} cannot take images of {channels} x {height} x {width}: "
             f"{last_line(error)}{place(error)}{hint}."
@@ -190,7 +190,8 @@ def _try_out(network, shape, classes, name):
         if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.dtype not in _SAVED:
             what = f"of type {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
             raise PrunesimError(
-                f"network.name: {name}: {tensor} is {what}, which cannot be saved; make it a dense tensor of real numbers."
+                f"network.name: {name}: {tensor} is {what}, which cannot be saved; make it a dense tensor of real "
+                "numbers."
             )
     if device.type != "meta":
         _refuse_chance(network, shape, name, device)

@@ -89,7 +89,7 @@ def outputs_of(network, shape, name=""):
     -------
     list of dict
         ``name``, ``kind``, ``raw`` (its shape for one image, as it is made), ``axes`` (see
-        `prunesim.networks.layouts.roles`, for `prunesim.networks.tracing.IMAGES` images), ``layout`` (the same in words)
+        `prunesim.networks.layouts.roles`, for `prunesim.networks.tracing.IMAGES` images), ``layout`` (that in words)
         and ``shape`` (neurons first); the last three are None where it cannot be told which axis holds the neurons.
     """
     return _seen(network, shape, name)[0]

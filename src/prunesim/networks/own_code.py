@@ -76,7 +76,7 @@ def last_line(error):
 
 
 def place(error):
-    """Return `` (file:line, in function)`` of the last frame of an exception that is the user's own, if there is one."""
+    """Return `` (file:line, in function)`` of the last frame of an exception that is the user's own, or nothing."""
     if isinstance(error, SyntaxError) and error.filename:
         return f" ({error.filename}:{error.lineno})"
     package = str(Path(__file__).resolve().parents[1])

@@ -185,8 +185,8 @@ def dumped_layers(outputs, wanted, layouts, network):
         Words (see `chosen`), or layers by name, with ``output`` (the name that the network knows it by) and ``kind``;
         both may be None.
     layouts : dict of str to str
-        ``channels_first`` (N x C x ...) or ``channels_last`` (N x ... x C) by name or pattern, where it cannot be told or
-        was told wrongly.
+        ``channels_first`` (N x C x ...) or ``channels_last`` (N x ... x C) by name or pattern, where it cannot be
+        told or was told wrongly.
     network : str
         Its name, for refusals.
 
@@ -221,8 +221,8 @@ def dumped_layers(outputs, wanted, layouts, network):
         if found["shape"] is None:
             shape = " x ".join(map(str, ["N", *found["raw"]]))
             problems.append(
-                f"network.layouts: which axis of layer {output!r} of network {network} ({shape}) holds the neurons cannot "
-                f"be told; set network.layouts: {{{output}: channels_first}} or channels_last, or dump other layers "
+                f"network.layouts: which axis of layer {output!r} of network {network} ({shape}) holds the neurons "
+                f"cannot be told; set network.layouts: {{{output}: channels_first}} or channels_last, or dump other layers "
                 "by activations.layers."
             )
             continue
