@@ -222,8 +222,8 @@ def dumped_layers(outputs, wanted, layouts, network):
             shape = " x ".join(map(str, ["N", *found["raw"]]))
             problems.append(
                 f"network.layouts: which axis of layer {output!r} of network {network} ({shape}) holds the neurons "
-                f"cannot be told; set network.layouts: {{{output}: channels_first}} or channels_last, or dump other layers "
-                "by activations.layers."
+                f"cannot be told; set network.layouts: {{{output}: channels_first}} or channels_last, or choose others "
+                "in activations.layers."
             )
             continue
         layers.append({key: found[key] for key in ("name", "output", "kind", "shape", "layout", "axes")})
