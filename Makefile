@@ -9,7 +9,8 @@ PYTHON ?= python3
 CORES ?= $(shell getconf _NPROCESSORS_ONLN)
 CONFIG ?= config.yaml
 CONTENTS ?= all
-STUDY = $(shell sed -n 's/^study: *\([A-Za-z0-9_.-]*\).*/\1/p' $(CONFIG))
+# Asked of the program when it is first needed, and once.
+STUDY = $(eval STUDY := $(shell $(BIN)/prunesim study --configfile $(CONFIG)))$(STUDY)
 ARCHIVE ?= $(STUDY)-$(CONTENTS).tar.gz
 BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
@@ -21,6 +22,7 @@ help:
 	@sed -n 's/^# //p' Makefile
 
 results: .venv/installed
+	@test -n "$(STUDY)"
 	@echo "== Running the study $(STUDY) of $(CONFIG) on $(CORES) cores"
 	@$(SNAKEMAKE) --quiet rules reason host
 	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
@@ -28,7 +30,8 @@ results: .venv/installed
 	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Report: results/$(STUDY)/report.html"
 
 archive: .venv/installed
-	@$(BIN)/prunesim archive 'results/$(STUDY)' --configfile '$(CONFIG)' --contents '$(CONTENTS)' --output '$(ARCHIVE)'
+	@test -n "$(STUDY)"
+	@$(BIN)/prunesim archive 'results/$(STUDY)' --configfile $(CONFIG) --contents '$(CONTENTS)' --output '$(ARCHIVE)'
 
 restore: .venv/installed
 	@$(BIN)/prunesim restore '$(ARCHIVE)'

@@ -20,10 +20,10 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import nnls
 
-from prunesim.arrays import save_array, save_tensors
-from prunesim.files import sha256_file, write_json
 from prunesim.forecast import costs
 from prunesim.forecast.profile import network_profile
+from prunesim.storage.arrays import save_array, save_tensors
+from prunesim.storage.files import sha256_file, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 3
@@ -101,7 +101,7 @@ def training():
 
 
 def dumping(folder):
-    from prunesim.activations import dump_activations
+    from prunesim.activations.dump import dump_activations
     from prunesim.networks.build import build_network
     from prunesim.networks.state import network_arrays
 
@@ -224,8 +224,8 @@ def files(folder):
     from prunesim.datasets.convert import convert_image, write_images
     from prunesim.datasets.image_folder import read_image
     from prunesim.datasets.source import array_split
-    from prunesim.files import atomic_path
-    from prunesim.pruning import prune
+    from prunesim.pruning.criteria import prune
+    from prunesim.storage.files import atomic_path
 
     rng = np.random.default_rng(0)
     # A picture of the usual size for ImageNet, in pixels and bytes.
@@ -301,7 +301,7 @@ def start_up(folder):
 
 
 def read_json_defaults():
-    from prunesim.overlays import read_config
+    from prunesim.resolution.overlays import read_config
 
     return read_config(ROOT, [], [])
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 import numpy as np
 
-from prunesim.files import write_text
 from prunesim.similarity import compare_pairs
 from prunesim.similarity.threads import blas_threads
+from prunesim.storage.files import write_text
 
 MEASURES = ("svcca", "cca_mean", "pwcca", "cka_linear", "nbs")
 ROWS_PER_IMAGE = 20

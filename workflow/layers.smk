@@ -1,4 +1,4 @@
-# A workflow of one job, for prunesim.discovery: find the layers of a network where Snakemake's own Python has no PyTorch.
+# A workflow of one job, for prunesim.resolution.discovery: find the layers of a network where Snakemake's own Python has no PyTorch.
 call = config["call"]
 
 

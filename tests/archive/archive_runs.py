@@ -10,7 +10,7 @@ import tarfile
 
 from pipeline.pipeline_runs import REPOSITORY
 
-from prunesim.packing import FORMAT, manifest_text
+from prunesim.archive.packing import FORMAT, manifest_text
 
 
 def call(folder, *words, **options):

@@ -18,12 +18,13 @@ import pytest
 from archive_runs import entry, listing, manifest_of, member, tar_bytes, write_archive
 from pipeline.pipeline_runs import REPOSITORY
 
-from prunesim import archive, packing
-from prunesim.archive import restore_study
+from prunesim.archive import packing
+from prunesim.archive import study as archive
+from prunesim.archive.packing import MANIFEST, manifest_text
+from prunesim.archive.study import restore_study
 from prunesim.errors import PrunesimError
-from prunesim.files import sha256_file
-from prunesim.packing import MANIFEST, manifest_text
-from prunesim.snakemake_state import RECORDS, record_path, recorded_output
+from prunesim.storage.files import sha256_file
+from prunesim.storage.snakemake_records import RECORDS, record_path, recorded_output
 
 TABLE = "results/tiny/tables/networks.csv"
 RECORD = f"{RECORDS}/{record_path(TABLE)}"
@@ -492,7 +493,8 @@ def test_interrupted_at_any_moment(root, sound, monkeypatch, moment):
 
 
 def test_leftovers_of_a_killed_restore_are_removed(root, sound):
-    script = "import os\nfrom prunesim import archive\narchive.os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
+    script = "import os\nfrom prunesim.archive import study as archive\n"
+    script += "archive.os.replace = lambda *a: os.kill(os.getpid(), 9)\n"
     script += f"archive.restore_study({str(sound)!r}, {str(root)!r})\n"
     environment = {"PYTHONPATH": str(REPOSITORY / "src")}
     killed = subprocess.run([sys.executable, "-c", script], env=environment, capture_output=True, check=False)
@@ -533,7 +535,7 @@ def test_full_disk(root, hidden):
     """A file system that is too small is mounted for the results, in a namespace of this test."""
     content = os.urandom(400_000)
     path = archived(root, manifest_of(entry(TABLE, content)), member(TABLE, content))
-    script = "from prunesim import archive, cli\n"
+    script = "from prunesim import cli\nfrom prunesim.archive import study as archive\n"
     script += "archive._free_bytes = lambda root: 10**12\n" if hidden else ""
     script += f"raise SystemExit(cli.main(['restore', {str(path)!r}]))"
     (root / "script.py").write_text(script)

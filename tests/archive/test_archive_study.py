@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 import tarfile
 
 import pytest
@@ -22,7 +23,8 @@ from pipeline.pipeline_runs import (
     snakemake,
 )
 
-from prunesim import archive, packing
+from prunesim.archive import packing
+from prunesim.archive import study as archive
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 
@@ -51,7 +53,7 @@ def due_restored(clone, *targets):
 
 
 def edit(path):
-    path.write_text(path.read_text() + "# An edit is an edit, be it a comment.\n")
+    path.write_text(path.read_text() + "_ADDED = 1\n")
 
 
 def pretend_conda(clone):
@@ -112,7 +114,7 @@ def test_figures_are_all_that_is_drawn_again(finished, archives, fresh):
 def test_code_that_trains_has_changed_and_figures_are_drawn_all_the_same(archives, fresh):
     restored(archives, "figures", fresh)
     edit(fresh / "src/prunesim/training/loop.py")
-    edit(fresh / "src/prunesim/seeds.py")
+    edit(fresh / "src/prunesim/study/seeds.py")
     edit(fresh / "src/prunesim/figures/density.py")
     assert due_restored(fresh, "figures")["train_dense"] == 2
     # The command that restore prints, word by word.
@@ -288,9 +290,15 @@ def test_records_of_another_study_stay_where_they_are(clone, archives):
 
 def test_make(tmp_path):
     """What the Makefile calls, without the installation before it."""
-    for name in ("Makefile", "requirements.txt", "constraints.txt", "config.yaml", "tests/pipeline/tiny.yaml"):
+    schema = "workflow/schemas/config.schema.yaml"
+    for name in ("Makefile", "requirements.txt", "constraints.txt", "config.yaml", "tests/pipeline/tiny.yaml", schema):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(REPOSITORY / name, tmp_path / name)
+    # The name of the study is the program's to say.
+    program = tmp_path / ".venv/bin/prunesim"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nPYTHONPATH={REPOSITORY / "src"} exec {sys.executable} -m prunesim "$@"\n')
+    program.chmod(0o755)
 
     def last_line(*words):
         command = ["make", "--dry-run", "--no-print-directory", *words]

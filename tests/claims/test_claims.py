@@ -8,10 +8,10 @@ import pytest
 from figures import synthetic
 from scipy import stats
 
-from prunesim import claims as module
-from prunesim.claims import COLUMNS, claims, verdict
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
+from prunesim.results import claims as module
+from prunesim.results.claims import COLUMNS, TOO_FEW_LAYERS, claims, verdict
 
 LAYERS = ["relu1", "relu2", "relu3", "logits"]
 SETTINGS = {"measure": "cca_mean", "layers": LAYERS, "methods": ["imp"]}
@@ -180,10 +180,170 @@ def test_nothing_to_compute_from_is_inconclusive(empty):
         changes["methods"] = ["random"]
     table = result(networks, similarity, **changes)
     assert len(table) == len(module.CLAIMS)
+    assert table.loc[table["verdict"] == "inconclusive", "note"].str.endswith(".").all()
     if empty == "layers":
         table = table.loc[["first_layer_agrees/imp", "output_agrees/imp", "middle_drifts/imp"]]
     assert set(table["verdict"]) == {"inconclusive"}
     assert table["estimate"].isna().all()
+
+
+# --- Layers without a value
+
+WHY = "200 samples for 120 and 120 neurons; CCA needs more samples than neurons"
+OF_LAYERS = ["first_layer_agrees/imp", "output_agrees/imp", "middle_drifts/imp", "closer_than_retrained/imp"]
+
+
+def lacking(layer, replicates=(0, 1, 2), rounds=(1, 2), family="rounds", values=V_SHAPE, **keywords):
+    """Return networks and similarity without some values, with the reason beside them."""
+    networks, similarity = study(values, **keywords)
+    here = (similarity["layer_b"] == layer) & (similarity["family"] == family)
+    here &= similarity["replicate_b"].isin(replicates) & similarity["round_b"].isin(rounds)
+    assert here.any()
+    similarity["note"] = None
+    similarity.loc[here, ["value", "null"]] = np.nan
+    similarity.loc[here, "note"] = f"no value: {WHY}"
+    # What has a value may have a note, too.
+    similarity.loc[~here, "note"] = "no interval: few images"
+    return networks, similarity
+
+
+def test_a_layer_without_a_value_is_left_out_and_named():
+    table = result(*lacking("relu3"))
+    last = np.array(V_SHAPE)[:, 1]
+    assert_row(table.loc["first_layer_agrees/imp"], last[:, 0] - last[:, 1], "supported")
+    assert_row(table.loc["output_agrees/imp"], last[:, 3] - last[:, 1], "supported")
+    assert_row(table.loc["middle_drifts/imp"], last[:, 1] - np.array(V_SHAPE)[:, 0, 1], "supported")
+    assert_row(table.loc["closer_than_retrained/imp"], last[:, [0, 1, 3]].mean(axis=1) - 0.5, "supported")
+    assert_row(table.loc["above_null/imp"], last[:, 1] - 0.1, "supported")
+    for claim in [*OF_LAYERS, "above_null/imp"]:
+        assert "(without relu3)" in table.loc[claim, "statement"]
+        assert table.loc[claim, "note"] == f"Without relu3: no value ({WHY})."
+    assert "every compared layer (without relu3) is more similar" in table.loc["above_null/imp", "statement"]
+    assert pd.isna(table.loc["accuracy_kept/imp", "note"])
+
+
+def test_a_layer_that_is_not_in_the_table_is_left_out_and_named():
+    networks, similarity = study(V_SHAPE)
+    table = result(networks, similarity[similarity["layer_b"] != "relu3"])
+    assert (table.loc[[*OF_LAYERS, "above_null/imp"], "note"] == "Without relu3: no value (not compared).").all()
+
+
+@pytest.mark.parametrize(("layer", "claim"), [("relu1", "first_layer_agrees/imp"), ("logits", "output_agrees/imp")])
+def test_the_layer_that_a_claim_is_about_is_needed(layer, claim):
+    row = result(*lacking(layer)).loc[claim]
+    assert row["verdict"] == "inconclusive"
+    assert np.isnan(row["estimate"])
+    assert row["note"] == f"Without replicates 0, 1, 2: no value at {layer} ({WHY})."
+    table = result(*lacking(layer, [2]))
+    kept = np.array(V_SHAPE)[:2, 1]
+    inner = kept[:, 2] if layer == "relu1" else kept[:, 1:3].mean(axis=1)
+    assert_row(table.loc[claim], kept[:, LAYERS.index(layer)] - inner, "supported")
+    assert table.loc[claim, "note"] == f"Without replicate 2: no value at {layer} ({WHY})."
+    assert "without" not in table.loc[claim, "statement"]
+
+
+def test_all_replicates_are_held_to_the_same_layers():
+    table = result(*lacking("relu3", [1], [2]))
+    last = np.array(V_SHAPE)[:, 1]
+    assert_row(table.loc["first_layer_agrees/imp"], last[:, 0] - last[:, 1], "supported")
+    assert_row(table.loc["output_agrees/imp"], last[:, 3] - last[:, 1], "supported")
+    assert_row(table.loc["closer_than_retrained/imp"], last[:, [0, 1, 3]].mean(axis=1) - 0.5, "supported")
+    for claim in ("first_layer_agrees/imp", "output_agrees/imp", "closer_than_retrained/imp"):
+        assert "(without relu3)" in table.loc[claim, "statement"]
+        assert table.loc[claim, "note"] == f"Without relu3: no value in replicate 1 ({WHY})."
+    assert_row(table.loc["above_null/imp"], last[[0, 2], 2] - 0.1, "supported")
+    assert table.loc["above_null/imp", "note"] == f"Fewer replicates at relu3: no value in replicate 1 ({WHY})."
+
+
+def test_a_replicate_without_any_value_does_not_take_the_layers_with_it():
+    networks, similarity = lacking("relu3", [1])
+    dead = (similarity["replicate_a"] == 1) | (similarity["replicate_b"] == 1)
+    similarity.loc[dead, "value"] = np.nan
+    similarity.loc[dead, "note"] = "no value: b has no variance"
+    table = result(networks, similarity)
+    last = np.array(V_SHAPE)[[0, 2], 1]
+    assert_row(table.loc["output_agrees/imp"], last[:, 3] - last[:, 1:3].mean(axis=1), "supported")
+    assert_row(table.loc["closer_than_retrained/imp"], last.mean(axis=1) - 0.5, "supported")
+    assert table.loc["output_agrees/imp", "note"] == "Without replicate 1: no value at logits (b has no variance)."
+    assert (
+        table.loc["middle_drifts/imp", "note"] == "Without replicate 1: no value at relu2, relu3 (b has no variance)."
+    )
+
+
+def test_each_layer_missing_somewhere_leaves_nothing_to_compare():
+    networks, similarity = lacking("relu2", [0])
+    here = (similarity["layer_b"] == "relu3") & (similarity["family"] == "rounds") & (similarity["replicate_b"] == 2)
+    similarity.loc[here, "value"] = np.nan
+    table = result(networks, similarity)
+    for claim in ("first_layer_agrees/imp", "output_agrees/imp", "middle_drifts/imp"):
+        assert table.loc[claim, "verdict"] == "inconclusive"
+        assert np.isnan(table.loc[claim, "estimate"])
+        assert "relu2: no value in replicate 0" in table.loc[claim, "note"]
+        assert "relu3: no value in replicate 2" in table.loc[claim, "note"]
+
+
+def test_rounds_without_a_layer_have_no_part_in_the_slope():
+    values = np.full((3, 4, 4), 0.9)
+    values[:, :, 1:3] -= 0.02 * np.arange(4)[:, None]
+    values[:, 0, 2] = 0.1  # with this round, the slope would rise
+    row = result(*lacking("relu2", rounds=[1], values=values)).loc["middle_drifts/imp"]
+    assert row["estimate"] == pytest.approx(-0.02)
+    assert "without" not in row["statement"]
+    assert row["note"] == f"Without 3 of 12 rounds, first round 1 of replicate 0: no value at relu2 ({WHY})."
+    row = result(*lacking("relu2", [1], [1, 2, 3], values=values)).loc["middle_drifts/imp"]
+    assert row["note"].endswith("Without replicate 1: a slope needs two rounds.")
+
+
+def test_yardsticks_that_are_missing_are_named():
+    networks, similarity = lacking("relu3", [2], [0], "replicates")
+    row = result(networks, similarity).loc["closer_than_retrained/imp"]
+    assert_row(row, np.array(V_SHAPE)[:, 1][:, [0, 1, 3]].mean(axis=1) - 0.5, "supported")
+    assert "mean over layers (without relu3);" in row["statement"]
+    assert row["note"] == f"Without relu3: no value between dense networks ({WHY})."
+    row = result(networks, similarity[similarity["family"] == "rounds"]).loc["closer_than_retrained/imp"]
+    assert row["verdict"] == "inconclusive"
+    assert row["note"] == "Without replicates 0, 1, 2: no value between dense networks (not compared)."
+
+
+def test_one_layer_below_the_null_contradicts_whatever_is_missing():
+    networks, similarity = lacking("relu2", [0, 1])
+    row = result(networks, similarity).loc["above_null/imp"]
+    assert row["verdict"] == "inconclusive"
+    assert "weakest layer, relu2" in row["statement"]
+    assert row["note"] == (
+        f"Fewer replicates at relu2: no value in replicates 0, 1 ({WHY}). One replicate has no interval."
+    )
+    similarity.loc[similarity["layer_b"] == "logits", "null"] = 1.2
+    row = result(networks, similarity).loc["above_null/imp"]
+    assert row["verdict"] == "contradicted"
+    assert "weakest layer, logits" in row["statement"]
+
+
+def test_a_layer_without_a_null_is_left_out_of_that_claim_alone():
+    networks, similarity = study(V_SHAPE)
+    similarity.loc[similarity["layer_b"] == "relu3", "null"] = np.nan
+    table = result(networks, similarity)
+    assert table.loc["above_null/imp", "note"] == "Without relu3: no value (it has no null)."
+    assert table.loc[OF_LAYERS, "note"].isna().all()
+
+
+def test_every_open_verdict_has_its_reason():
+    networks, similarity = study(V_SHAPE, [[0.99, 0.98, 0.97], [0.98, 0.98, 0.98], [0.99, 0.98, 0.985]])
+    row = result(networks, similarity).loc["accuracy_kept/imp"]
+    assert (row["verdict"], row["note"]) == ("inconclusive", "The interval does not lie on one side of -0.01.")
+    networks.loc[networks["replicate"] == 1, "test_accuracy"] = np.nan
+    row = result(networks, similarity).loc["accuracy_kept/imp"]
+    assert row["note"].startswith("Without replicate 1: no test accuracy, dense or pruned. The interval does not")
+    table = result(*study(V_SHAPE[:1]))
+    assert (table["note"].drop("closer_than_retrained/imp") == "One replicate has no interval.").all()
+    assert "no other dense network" in table.loc["closer_than_retrained/imp", "note"]
+    table = result(*study(V_SHAPE), layers=LAYERS[:2])
+    assert (table.loc[OF_LAYERS[:3], "note"] == TOO_FEW_LAYERS).all()
+    networks, similarity = study(V_SHAPE)
+    table = result(networks, similarity[similarity["family"] == "replicates"])
+    assert (table["note"].dropna() == "No value (no pruned network was compared with its dense network).").all()
+    assert table["note"].notna().sum() == 5
+    assert result(*study(V_SHAPE))["note"].isna().all()
 
 
 def test_noise_alone_is_rarely_called_a_finding():

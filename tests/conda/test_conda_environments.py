@@ -13,9 +13,9 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from pipeline.pipeline_runs import REPOSITORY
 
-from prunesim.closure import source_files
 from prunesim.datasets.readers import READERS
 from prunesim.figures.catalogue import FIGURES
+from prunesim.study.closure import source_files
 
 SOURCES = REPOSITORY / "src"
 # What the verbs load by a computed name.

@@ -9,12 +9,12 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from prunesim.config import check_config, check_exclude, check_layers, load_yaml, show
 from prunesim.datasets.settings import SOURCES, dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.networks.spec import NETWORKS, activation_layers, weight_layers
-from prunesim.pruning import CRITERIA
+from prunesim.pruning.criteria import CRITERIA
 from prunesim.similarity import MEASURES
+from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml, show
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = load_yaml(ROOT / "workflow" / "schemas" / "config.schema.yaml")

@@ -8,7 +8,7 @@ import pytest
 
 from prunesim.cli import main
 from prunesim.commands.config_docs import RECOMPUTES, config_markdown
-from prunesim.config import load_yaml
+from prunesim.study.config import load_yaml
 
 ROOT = Path(__file__).parents[2]
 SCHEMA_PATH = ROOT / "workflow" / "schemas" / "config.schema.yaml"

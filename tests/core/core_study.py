@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from prunesim.arrays import save_array
-from prunesim.files import sha256_file, write_json
+from prunesim.storage.arrays import save_array
+from prunesim.storage.files import sha256_file, write_json
 
 NETWORK = {"name": "cnn", "width": 3, "arguments": {}, "layers": None}
 TRAINING = {

@@ -12,18 +12,20 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from torch.nn import functional
 
-from prunesim import activations as module
-from prunesim.activations import dump_activations
-from prunesim.arrays import load_array, load_tensors, save_array, save_tensors
+from prunesim.activations import dump as module
+from prunesim.activations import sampling
+from prunesim.activations.dump import dump_activations
+from prunesim.activations.sampling import choose_images, choose_positions, position_cap
 from prunesim.cli import main
+from prunesim.datasets.converted import load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json, sha256_file
-from prunesim.images import load_images
+from prunesim.networks import batches
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
-from prunesim.sampling import choose_images, choose_positions, position_cap
+from prunesim.storage.arrays import load_array, load_tensors, save_array, save_tensors
+from prunesim.storage.files import read_json, sha256_file
 
 SHAPE = (2, 10, 8)
 SHAPES = {
@@ -172,12 +174,31 @@ def test_dumping_twice_gives_the_same_bytes(data, weights, tmp_path):
 def test_the_size_of_the_batches_does_not_matter(data, weights, tmp_path, monkeypatch):
     dump(told(megabytes=0.02), data, weights, tmp_path / "one")
     for size in (1, 7, 20):
-        monkeypatch.setattr(module, "BATCH", size)
+        monkeypatch.setattr(batches, "DUMPING", size)
         dump(told(megabytes=0.02), data, weights, tmp_path / "other")
         for name in CNN_LAYERS:
             for file in (f"{name}.npy", f"{name}.pooled.npy"):
                 one, other = (load_array(tmp_path / folder / file) for folder in ("one", "other"))
                 np.testing.assert_allclose(other, one, rtol=1e-6, atol=1e-6)
+
+
+def test_batches_are_bounded_by_bytes_and_never_empty():
+    small, layers = (1, 28, 28), [(64, 28, 28), (10,)]
+    assert (batches.evaluation_batch(small, layers), batches.dumping_batch(small, layers)) == (500, 250)
+    # Images and networks of the experiments: as many at a time as ever.
+    wide = [(64, 32, 32), (64, 32, 32), (128, 16, 16), (256, 8, 8), (512,)]
+    assert (batches.evaluation_batch((3, 32, 32), wide), batches.dumping_batch((3, 32, 32), wide)) == (500, 250)
+    for side in (500, 2000, 4000):
+        image, layers = (3, side, side), [(16, side, side), (16, side // 2, side // 2)]
+        evaluated, dumped = batches.evaluation_batch(image, layers), batches.dumping_batch(image, layers)
+        assert 1 <= dumped <= evaluated < 500
+        assert evaluated * batches.evaluation_bytes(image, layers) <= max(
+            batches.BATCH_BYTES, batches.evaluation_bytes(image, layers)
+        )
+        assert dumped * batches.dumping_bytes(image, layers) <= max(
+            batches.BATCH_BYTES, batches.dumping_bytes(image, layers)
+        )
+    assert batches.evaluation_batch((3, 10**5, 10**5), [(1,)]) == 1
 
 
 def test_training_images_and_settings_do_not_matter(data, weights, tmp_path):
@@ -297,6 +318,13 @@ def test_positions_are_spread_evenly_over_the_map():
     assert not np.array_equal(positions, choose_positions({"shape": [1, 5, 6]}, 5000, 7, 2))
 
 
+def test_positions_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
+    whole = choose_positions({"shape": [3, 9, 8]}, 50, 11, 4)
+    for most in (1, 72 * 7, 72 * 50):
+        monkeypatch.setattr(sampling, "KEYS_AT_ONCE", most)
+        np.testing.assert_array_equal(choose_positions({"shape": [3, 9, 8]}, 50, 11, 4), whole)
+
+
 def test_a_layer_of_units_has_one_position():
     assert choose_positions({"shape": [9]}, 4, 3, 0).tolist() == [[0]] * 4
 
@@ -378,14 +406,14 @@ def test_activations_that_are_not_finite_are_refused_and_leave_nothing(data, wei
     arrays, _ = load_tensors(weights)
     path = tmp_path / "w.safetensors"
     save_tensors(path, arrays | {"fc1.bias": np.full(6, np.nan, np.float32)}, {})
-    monkeypatch.setattr(module, "BATCH", 6)
+    monkeypatch.setattr(batches, "DUMPING", 6)
     refused(tmp_path, told(), data, path, f"{path}: the activations of layer 'fc1' are not all finite")
 
 
 def test_an_interrupted_dump_leaves_old_files_alone(data, weights, tmp_path, monkeypatch):
     out = dump(told(), data, weights, tmp_path / "out")
     before = {name: (out / name).read_bytes() for name in everything_below(out)}
-    monkeypatch.setattr(module, "BATCH", 6)
+    monkeypatch.setattr(batches, "DUMPING", 6)
     calls, original = [], module.np.isfinite
 
     def stop(maps):

@@ -1,4 +1,4 @@
-"""What a rule lists as its code: everything reached by import, nothing else."""
+"""What a rule takes for its code: everything reached by import, nothing else, and of that what it does."""
 
 import ast
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 import prunesim
 from prunesim.cli import VERBS
-from prunesim.closure import source_files
+from prunesim.study.closure import code_identity, source_files
 
 ROOT = Path(prunesim.__file__).parents[1]
 
@@ -75,6 +75,58 @@ def test_other_packages_of_a_similar_name_are_not_followed(tmp_path):
     assert reached(tmp_path, "prunesim.a") == ["a.py"]
 
 
+BEFORE = '''"""A module."""
+import json
+
+class C:
+    """A class."""
+    def f(self, x: int = 1):  # a comment
+        """Do."""
+        return f"{x}" + "text"
+'''
+SAME = {
+    "comments": BEFORE.replace("# a comment", "# another one"),
+    "docstrings": BEFORE.replace('"""Do."""', '"""Do\\n\\nmuch."""').replace("A class.", "A kind."),
+    "no docstring": BEFORE.replace('"""A module."""\n', ""),
+    "layout": BEFORE.replace("import json\n\n", "import json\n\n\n\n").replace("x: int = 1", "x : int=1"),
+    "quotes": BEFORE.replace('"text"', "'text'"),
+}
+OTHER = {
+    "a value": BEFORE.replace('"text"', '"texts"'),
+    "a default": BEFORE.replace("= 1", "= 1.0"),
+    "a name": BEFORE.replace("f(self", "g(self"),
+    "an import": BEFORE.replace("import json", "import math"),
+    "a statement": BEFORE + "x = 1\n",
+    "an annotation": BEFORE.replace("x: int", "x: float"),
+    "a text that is no docstring": BEFORE.replace('"""Do."""\n', '"""Do."""\n        "more"\n'),
+}
+
+
+@pytest.mark.parametrize("text", SAME.values(), ids=SAME)
+def test_what_code_does_is_not_its_comments_docstrings_and_layout(tmp_path, text):
+    package(tmp_path, a=BEFORE)
+    before = code_identity(["prunesim.a"], tmp_path)
+    package(tmp_path, a=text)
+    assert text != BEFORE
+    assert code_identity(["prunesim.a"], tmp_path) == before
+
+
+@pytest.mark.parametrize("text", OTHER.values(), ids=OTHER)
+def test_what_code_does_is_everything_else(tmp_path, text):
+    package(tmp_path, a="import prunesim.b", b=BEFORE, c=BEFORE)
+    before = code_identity(["prunesim.a"], tmp_path)
+    package(tmp_path, c=text)
+    assert code_identity(["prunesim.a"], tmp_path) == before
+    package(tmp_path, b=text)
+    assert code_identity(["prunesim.a"], tmp_path) != before
+
+
+def test_modules_loaded_by_name_count_where_they_are_given(tmp_path):
+    package(tmp_path, a="x = 1", b="y = 1")
+    both = code_identity(["prunesim.a", "prunesim.b"], tmp_path)
+    assert both == code_identity(["prunesim.b", "prunesim.a"], tmp_path) != code_identity(["prunesim.a"], tmp_path)
+
+
 def test_the_package_has_no_relative_imports():
     # source_files does not follow them.
     for path in ROOT.rglob("prunesim/**/*.py"):
@@ -132,13 +184,21 @@ def names_of(verb):
 
 
 def test_the_closures_keep_the_stages_of_a_study_apart():
-    assert {"training/loop.py", "training/run.py", "masks.py", "networks/build.py"} <= names_of("train")
-    assert {"pruning.py", "masks.py"} <= set(names_of("prune"))
+    assert {"training/loop.py", "training/run.py", "pruning/masks.py", "networks/build.py"} <= names_of("train")
+    assert {"pruning/criteria.py", "pruning/masks.py"} <= set(names_of("prune"))
     for verb, strangers in {
-        "train": ("pruning.py", "similarity/", "figures/", "activations.py", "tables.py", "commands/prune", "cli.py"),
+        "train": (
+            "pruning/criteria",
+            "similarity/",
+            "figures/",
+            "activations/",
+            "results/",
+            "commands/prune",
+            "cli.py",
+        ),
         "prune": ("training/", "networks/", "similarity/", "figures/", "datasets/"),
-        "dump": ("training/loop.py", "training/run.py", "pruning.py", "similarity/", "figures/"),
-        "similarity": ("training/", "networks/", "pruning.py", "figures/", "datasets/"),
+        "dump": ("training/loop.py", "training/run.py", "pruning/", "similarity/", "figures/"),
+        "similarity": ("training/", "networks/", "pruning/criteria", "figures/", "datasets/"),
         "table": ("training/", "networks/", "similarity/", "figures/"),
     }.items():
         assert not [name for name in names_of(verb) if name.startswith(strangers)], verb

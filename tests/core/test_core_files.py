@@ -12,12 +12,12 @@ import pytest
 from core_study import everything_below, same_bytes, write_dataset
 from safetensors.numpy import save_file
 
-from prunesim import files
-from prunesim.arrays import load_array, load_metadata, load_tensors, save_array, save_tensors
-from prunesim.csvfiles import read_rows, write_rows
+from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path, read_json, sha256_file, write_json, write_text
-from prunesim.images import load_description, load_images
+from prunesim.storage import files
+from prunesim.storage.arrays import load_array, load_metadata, load_tensors, save_array, save_tensors
+from prunesim.storage.csvfiles import read_rows, write_rows
+from prunesim.storage.files import atomic_path, read_json, sha256_file, write_json, write_text
 
 
 def refusal(path, function, *arguments):

@@ -454,14 +454,13 @@ def test_accuracy_is_correct_over_n_with_a_ragged_last_batch(count):
     assert not torch.is_grad_enabled() or output.grad_fn is None
 
 
-def test_the_size_of_the_batches_does_not_change_the_accuracy(monkeypatch):
+def test_the_size_of_the_batches_does_not_change_the_accuracy():
     data = images_and_labels(103)
     network = cnn()
     run(network, training(epochs=2), data)
     results = []
     for size in (1, 10, 103):
-        monkeypatch.setattr(loop, "EVALUATION_BATCH", size)
-        results.append(evaluate(network, *data, plain, contextlib.nullcontext))
+        results.append(evaluate(network, *data, plain, contextlib.nullcontext, size))
     assert len({accuracy for _, accuracy in results}) == 1
     assert [loss for loss, _ in results] == pytest.approx([results[0][0]] * 3, rel=1e-6)
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import prunesim
-from prunesim.arrays import load_tensors, save_tensors
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
-from prunesim.masks import apply_mask, check_mask, layer_of
-from prunesim.pruning import CRITERIA, check_finite, prune, select_tensors
-from prunesim.seeds import derive_seed
+from prunesim.pruning.criteria import CRITERIA, check_finite, prune, select_tensors
+from prunesim.pruning.masks import apply_mask, check_mask, layer_of
+from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.study.seeds import derive_seed
 
 KINDS = {"features.0.weight": "conv", "features.3.weight": "conv", "fc1.weight": "linear", "logits.weight": "linear"}
 

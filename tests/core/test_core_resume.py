@@ -12,11 +12,11 @@ import pytest
 from core_study import NETWORK, PRUNING, everything_below, same_bytes, settings, training, write_dataset
 
 import prunesim
-from prunesim.arrays import load_metadata, load_tensors, save_tensors
 from prunesim.cli import main
-from prunesim.files import read_json
 from prunesim.networks.build import build_network
 from prunesim.networks.state import network_arrays
+from prunesim.storage.arrays import load_metadata, load_tensors, save_tensors
+from prunesim.storage.files import read_json
 from prunesim.training import loop
 from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
 from prunesim.training.optimizer import initial_state
@@ -256,8 +256,8 @@ def test_checkpoints_of_another_network_file_are_passed_over(small, tmp_path):
 
 def test_checkpoints_of_other_code_are_passed_over(small, monkeypatch):
     interrupted(small, 2)
-    original = prunesim.training.run.source_files
-    monkeypatch.setattr(prunesim.training.run, "source_files", lambda *a: original(*a)[1:])
+    original = prunesim.training.run.code_identity
+    monkeypatch.setattr(prunesim.training.run, "code_identity", lambda *a: original(*a)[::-1])
     assert starts_anew(lambda log: small(log))
 
 

@@ -7,17 +7,17 @@ import pytest
 import torch
 from core_study import CNN_LAYERS, NETWORK, PRUNING, everything_below, same_bytes, settings, training, write_dataset
 
-from prunesim.arrays import load_array, load_tensors, save_array, save_tensors
 from prunesim.cli import main
-from prunesim.csvfiles import read_rows
+from prunesim.datasets.converted import load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json, sha256_file, write_json
-from prunesim.images import load_images
-from prunesim.masks import apply_mask
 from prunesim.networks.build import build_network
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.rewinding import first_step, rewind_file, round_training
-from prunesim.seeds import derive_seed
+from prunesim.pruning.masks import apply_mask
+from prunesim.pruning.rewinding import first_step, rewind_file, round_training
+from prunesim.storage.arrays import load_array, load_tensors, save_array, save_tensors
+from prunesim.storage.csvfiles import read_rows
+from prunesim.storage.files import read_json, sha256_file, write_json
+from prunesim.study.seeds import derive_seed
 from prunesim.training import loop, run
 from prunesim.training.run import HISTORY, save_rewind_point, train_dense, train_round
 from prunesim.training.schedule import learning_rates

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prunesim.seeds import ROLES, derive_seed
+from prunesim.study.seeds import ROLES, derive_seed
 
 FROZEN = {
     (2020, "init", 0): 7110041134909929327,

@@ -6,17 +6,17 @@ import numpy as np
 import pytest
 from core_study import CNN_LAYERS
 
-from prunesim import paths
-from prunesim.arrays import load_array, save_array
+from prunesim.audit.provenance import provenance, write_record
+from prunesim.audit.records import read_made, record_path
 from prunesim.cli import main
-from prunesim.columns import LAYERS, NETWORKS, SIMILARITY
-from prunesim.comparison import compare_layers, compare_replicates, compare_rounds
-from prunesim.csvfiles import read_rows, write_rows
 from prunesim.errors import PrunesimError
-from prunesim.files import sha256_file, write_json, write_text
-from prunesim.provenance import provenance, write_record
-from prunesim.records import read_made, record_path
-from prunesim.tables import layers_table, networks_table, similarity_table
+from prunesim.results.comparison import compare_layers, compare_replicates, compare_rounds
+from prunesim.results.tables import layers_table, networks_table, similarity_table
+from prunesim.storage.arrays import load_array, save_array
+from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY
+from prunesim.storage.csvfiles import read_rows, write_rows
+from prunesim.storage.files import sha256_file, write_json, write_text
+from prunesim.study import paths
 
 PLAN = {
     "replicates": 2,

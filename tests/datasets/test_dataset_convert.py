@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from prunesim.datasets import convert
 from prunesim.datasets.convert import balanced_subset, convert_image, fetch, mean_and_std
 from prunesim.errors import PrunesimError
-from prunesim.files import read_json
-from prunesim.seeds import derive_seed
+from prunesim.storage.files import read_json
+from prunesim.study.seeds import derive_seed
 
 label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=80)
 

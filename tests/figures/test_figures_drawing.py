@@ -10,9 +10,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
 from prunesim.errors import PrunesimError
-from prunesim.figures import style
+from prunesim.figures import profiles, style
 from prunesim.figures.catalogue import FIGURES
-from prunesim.results import t_interval
+from prunesim.results.reading import t_interval
 
 LUMINANCE = [0.2126, 0.7152, 0.0722]
 VGG = [f"features.relu{block}_{index}" for block in (1, 2, 3) for index in (1, 2, 3)] + ["classifier"]
@@ -307,6 +307,156 @@ def test_single_missing_values_leave_the_others(name):
         hatched = [patch for patch in axis.patches if patch.get_hatch()]
         possible = np.triu(np.ones((4, 4), dtype=bool)) if name == "round_pairs" else np.ones(cells(axis).shape, bool)
         assert len(hatched) == (np.isnan(cells(axis)) & possible).sum() > 0
+
+
+# --- Layers without a value
+
+WHY = "200 samples for 120 and 120 neurons; CCA needs more samples than neurons"
+
+
+def lacking(*layers, **study):
+    """Return the tables of a study in which some layers are too wide for their samples."""
+    tables = synthetic.study(**study)
+    table = tables["similarity"]
+    here = table["layer_a"].isin(layers) | table["layer_b"].isin(layers)
+    table["note"] = table["note"].astype(object)
+    table.loc[here, ["value", "ci_low", "ci_high", "null"]] = np.nan
+    table.loc[here, "note"] = f"no value: {WHY}"
+    return tables
+
+
+def remark_of(figure):
+    """Return the remark above the panels as one line."""
+    return " ".join(figure.get_suptitle().split())
+
+
+def spans(artist_of_axis, layers):
+    """Return which layers an area covers, each with some width."""
+    found = []
+    for path in artist_of_axis.get_paths():
+        left, right = path.vertices[:, 0].min(), path.vertices[:, 0].max()
+        assert right - left > 0.1
+        found += [layer for place, layer in enumerate(layers) if left <= place <= right]
+    return found
+
+
+@pytest.mark.parametrize("gone", [("relu5",), ("relu1", "relu3"), ("relu2", "relu4", "relu5"), ("logits",)])
+def test_everything_is_drawn_beside_a_gap(gone):
+    tables = lacking(*gone, replicates=3, rounds=3)
+    figure = draw("similarity", tables)
+    assert_legible(figure)
+    (axis,) = figure.axes
+    kept = [layer for layer in synthetic.LAYERS if layer not in gone]
+    null, *bands = axis.collections
+    assert len(bands) == 3
+    for area in (null, *bands):
+        assert sorted(spans(area, synthetic.LAYERS)) == sorted(kept)
+    for line in marked(axis):
+        assert np.isnan([line.get_ydata()[synthetic.LAYERS.index(layer)] for layer in gone]).all()
+        assert np.isfinite(line.get_ydata()).sum() == len(kept)
+    yardstick = next(line for line in axis.lines if line.get_color() == "black")
+    x, y = np.asarray(yardstick.get_xdata()), np.asarray(yardstick.get_ydata())
+    table = tables["similarity"]
+    dense = table[(table["family"] == "replicates") & (table["measure"] == "cca_mean") & (table["round_a"] == 0)]
+    means = dense.groupby("layer_a")["value"].mean()
+    for layer in kept:
+        place = synthetic.LAYERS.index(layer)
+        alone = not {*synthetic.LAYERS[max(place - 1, 0) : place + 2]} & {*kept} - {layer}
+        here = np.abs(x - place) < 0.5
+        assert here.sum() == 1 + alone
+        np.testing.assert_allclose(y[here], means[layer])
+        assert np.mean(x[here]) == pytest.approx(place)
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named[-2:] == ["two dense networks", "null (images shuffled)"]
+    assert remark_of(figure) == f"No value at {', '.join(gone)}: {WHY}."
+
+
+def test_a_gap_of_some_rounds_is_counted():
+    tables = synthetic.study(replicates=2, rounds=3)
+    table = tables["similarity"]
+    gone = (table["layer_b"] == "relu3") & (table["round_b"] == 3) & (table["family"] == "rounds")
+    table.loc[gone, "value"] = np.nan
+    table["note"] = table["note"].astype(object)
+    table.loc[gone, "note"] = "no value: b has no variance"
+    assert remark_of(draw("similarity", tables)) == "No value at relu3 in 2 of 7 comparisons: b has no variance."
+    assert remark_of(draw("rounds", tables)) == "No value at relu3 in 2 of 6 comparisons: b has no variance."
+    assert remark_of(draw("round_pairs", tables)) == "No value at relu3 in 6 of 12 comparisons: b has no variance."
+
+
+def test_a_method_without_any_value_keeps_its_panel():
+    tables = synthetic.study(replicates=2, rounds=2, methods=("imp", "random"))
+    table = tables["similarity"]
+    table.loc[table["method_b"] == "random", "value"] = np.nan
+    figure = draw("similarity", tables)
+    assert [axis.get_title() for axis in figure.axes] == ["imp", "random"]
+    assert [len(marked(axis)) for axis in figure.axes] == [2, 0]
+    assert "in 4 of 9 comparisons" in remark_of(figure)
+
+
+def test_pruned_networks_without_any_value_are_not_called_none():
+    tables = synthetic.study(replicates=2, rounds=2)
+    tables["similarity"].loc[tables["similarity"]["family"] == "rounds", "value"] = np.nan
+    figure = draw("similarity", tables)
+    assert "No pruning round" not in remark_of(figure)
+    assert "in 4 of 5 comparisons" in remark_of(figure)
+
+
+def test_the_legend_lists_a_null_that_is_drawn():
+    tables = synthetic.study(replicates=2, rounds=2)
+    table = tables["similarity"]
+    table.loc[table["family"] == "rounds", "null"] = np.nan
+    figure = draw("similarity", tables)
+    assert "null (images shuffled)" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert spans(figure.axes[0].collections[0], synthetic.LAYERS) == synthetic.LAYERS
+
+
+@pytest.mark.parametrize("name", ["similarity", "rounds", "round_pairs", "layers"])
+@pytest.mark.parametrize("case", ["default", "long names", "two methods", "one replicate", "poster"])
+def test_the_remark_on_a_gap_fits(case, name):
+    study, changes = CASES[case]
+    layers = study.get("layers", synthetic.LAYERS)
+    figure = draw(name, lacking(layers[1], layers[-1], **study), **changes)
+    assert_legible(figure)
+    assert f"No value at {layers[1]}, {layers[-1]}: {WHY}." in remark_of(figure)
+
+
+def test_layers_that_are_lost_on_one_side_are_named():
+    tables = synthetic.study(replicates=2, rounds=2)
+    table = tables["similarity"]
+    dead = (table["layer_b"] == "relu4") & (table["method_b"] == "imp")
+    table.loc[dead, "value"] = np.nan
+    assert remark_of(draw("layers", tables)) == "No value at relu4."
+
+
+def test_layers_without_weights_are_named():
+    tables = synthetic.study(replicates=2, rounds=4)
+    table = tables["layers"]
+    table.loc[(table["layer"] == "linear1") & (table["round"] >= 3), "density"] = 0.0
+    table.loc[(table["layer"] == "conv2") & (table["round"] == 4) & (table["replicate"] == 1), "density"] = 0.0
+    figure = draw("density", tables)
+    assert_legible(figure)
+    assert remark_of(figure) == (
+        "No weights left in conv2 from round 4 on in some of the networks. No weights left in linear1 from round 3 on."
+    )
+    last = [band for band in figure.axes[0].collections if band.get_alpha() == 0.2][-1]
+    assert "logits" in spans(last, list(synthetic.WEIGHTS))
+
+
+@pytest.mark.parametrize(
+    ("values", "places"),
+    [
+        ([1, 2, 3], [0, 1, 2]),
+        ([np.nan] * 3, [0, 1, 2]),
+        ([1, 2, np.nan], [0, 1, 2]),
+        ([1, np.nan, 3], [-0.12, 0.12, 1, 1.88, 2.12]),
+        ([np.nan, 2, np.nan], [0, 0.88, 1.12, 2]),
+        ([5], [-0.12, 0.12]),
+    ],
+)
+def test_a_point_between_gaps_is_widened(values, places):
+    x, y = profiles.widened(range(len(values)), values)
+    assert list(x) == pytest.approx(places)
+    np.testing.assert_array_equal(y, [values[round(place)] for place in places])
 
 
 def test_distances_are_shown_as_distances():

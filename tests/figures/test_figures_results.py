@@ -6,8 +6,8 @@ import pytest
 from figures import synthetic
 from scipy import stats
 
-from prunesim import results
 from prunesim.errors import PrunesimError
+from prunesim.results import reading as results
 
 
 @pytest.fixture

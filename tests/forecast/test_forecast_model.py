@@ -9,18 +9,17 @@ import torch
 from forecast_study import DIGITS, MACHINE, ROOT, config, jobs
 from PIL import Image
 
-from prunesim.activations import BATCH
 from prunesim.datasets.convert import fetch
 from prunesim.datasets.known import KNOWN
 from prunesim.errors import PrunesimError
 from prunesim.forecast import costs
 from prunesim.forecast.images import PUBLISHED, image_sizes
 from prunesim.forecast.profile import built_in_profile, network_profile, traced_profile
+from prunesim.networks import batches
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
 from prunesim.networks.state import network_arrays
 from prunesim.similarity import MEASURES, pairs
-from prunesim.training import loop
 
 
 def dataset(**changes):
@@ -153,7 +152,6 @@ def test_the_list_of_the_config_chooses_layers(tmp_path):
 def test_the_model_knows_all_there_is_to_know():
     assert {*costs.MEASURE_WEIGHTS, *costs.KERNEL_MEASURES} == set(MEASURES)
     assert {name for name, measure in MEASURES.items() if measure.kind == "kernel"} == set(costs.KERNEL_MEASURES)
-    assert (costs.EVALUATION_BATCH, costs.DUMP_BATCH) == (loop.EVALUATION_BATCH, BATCH)
     assert costs.MOMENTS_AT_ONCE == pairs.MEMORY_BYTES
     assert set(costs.GPU_TFLOPS) == {"float32", "tf32", "bfloat16"}
     assert all(value > 0 for prices in costs.PRICES.values() for value in prices.values())
@@ -215,11 +213,40 @@ def test_the_data_set_is_copied_twice_while_it_is_loaded():
     told = config()["training"]
     images = DIGITS._replace(train=10**9)
     host, gpu = costs.training_memory(profile, told, images, gpu=True)
-    assert host == pytest.approx(2 * 0.9 * 64 * 10**9, rel=0.1)
-    assert gpu == pytest.approx(64 * 10**9, rel=0.1)
-    assert costs.training_memory(profile, told, images, gpu=False)[1] == 0
-    half = costs.training_memory(profile, told | {"precision": "bfloat16", "batch_size": 10**6}, DIGITS, gpu=True)[1]
-    assert half < costs.training_memory(profile, told | {"batch_size": 10**6}, DIGITS, gpu=True)[1] / 1.5
+    assert sum(host.values()) == pytest.approx(2 * 0.9 * 64 * 10**9, rel=0.1)
+    assert max(host, key=host.get) == "loading"
+    assert sum(gpu.values()) == pytest.approx(64 * 10**9, rel=0.1)
+    assert max(gpu, key=gpu.get) == "images"
+    assert costs.training_memory(profile, told, images, gpu=False)[1] == {}
+
+
+def test_a_batch_holds_no_more_images_than_there_are():
+    told = config()["training"]
+    large = DIGITS._replace(train=20, test=4, shape=(3, 2000, 2000))
+    profile = built_in_profile({"name": "cnn", "width": 16}, large.shape, 10)
+    few, many = (
+        costs.training_memory(profile, told | {"batch_size": size}, large, gpu=False)[0] for size in (18, 10**6)
+    )
+    assert few == many
+    # Four test images make a smaller batch than the training.
+    assert "evaluation" not in few
+    half = costs.training_memory(profile, told | {"precision": "bfloat16"}, large, gpu=True)[1]
+    assert half["batch"] < costs.training_memory(profile, told, large, gpu=True)[1]["batch"] / 1.5
+    dumps = [sum(costs.dumping_memory(profile, images, large.shape, False)[0].values()) for images in (4, 100)]
+    # The outputs of a batch are bounded; the images themselves are not.
+    assert dumps[1] - dumps[0] < 96 * 12_000_000 + batches.BATCH_BYTES + 1e9
+
+
+def test_the_forecast_and_the_jobs_take_the_same_batches(monkeypatch, tmp_path):
+    """Whatever decides the batch is asked with the same shapes by both."""
+    told = config("network={name: lenet5}")["network"]
+    profile = built_in_profile(told, (1, 28, 28), 10)
+    layers, _ = trace(build_network(told, (1, 28, 28), 10, seed=0), (1, 28, 28))
+    shapes = [layer["shape"] for layer in layers]
+    for most in (10**4, 10**5, 10**6, 10**9):
+        monkeypatch.setattr(batches, "BATCH_BYTES", most)
+        for decide in (batches.evaluation_batch, batches.dumping_batch):
+            assert decide((1, 28, 28), shapes) == decide((1, 28, 28), profile.layers.values())
 
 
 def test_numbers_are_plain():

@@ -10,7 +10,7 @@ from forecast_study import ROOT, config
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.forecast.words import duration, scaled, size
-from prunesim.overlays import read_config
+from prunesim.resolution.overlays import read_config
 
 CLUSTER = ["--nodes", "8", "--gpus", "1", "--cores", "16", "--memory", "512"]
 IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"]
@@ -95,7 +95,10 @@ def test_imagenet_says_what_breaks_first(capsys):
     assert result["network"]["parameters"] == 25_557_032
     assert result["dataset"]["shape"] == [3, 224, 224]
     assert texts(result)[0].startswith("train_dense needs ")
-    assert " on a GPU of 80 GB: a training job holds the whole data set as bytes" in texts(result)[0]
+    assert " on a GPU of 80 GB: it holds the whole data set as bytes. What helps: dataset.resize or" in texts(result)[0]
+    assert any(
+        text.startswith("train_images.npy has 193 GB, more than max-checksum-file-size") for text in texts(result)
+    )
     assert any("at most 5 of 8 GPUs train at a time" in text for text in texts(result, "slows"))
     assert any("converted by one job on one core" in text for text in texts(result, "slows"))
     smaller = plan(capsys, *study, "--config", "dataset={resize: [112, 112]}")
@@ -103,7 +106,7 @@ def test_imagenet_says_what_breaks_first(capsys):
     little = plan(
         capsys, *study, "--config", "dataset={resize: [112, 112]}", "activations={images: 1000, megabytes: 100}"
     )
-    assert any(text.startswith("cca_mean, svcca will have no value at ") for text in texts(little, "stops"))
+    assert any(text.startswith("cca_mean, svcca will have no value at ") for text in texts(little, "lacks"))
     assert sum(little["disk"].values()) < sum(smaller["disk"].values()) < sum(result["disk"].values())
     faster = plan(capsys, *study, "--throughput", "80")
     assert faster["gpu_hours"] == pytest.approx(result["gpu_hours"] / 2, rel=0.1)
@@ -126,7 +129,11 @@ def test_the_documented_forecasts_are_current(capsys, config_):
             ["--memory", "9", "--cores", "3"],
             "3 trainings side by side ",
         ),
-        (["network={width: 256}", "activations={images: 100}"], [], "cca_mean, svcca will have no value at relu5"),
+        (
+            ["network={width: 256}", "activations={images: 100}"],
+            [],
+            "cca_mean, svcca will have no value at relu1 (spat",
+        ),
         (["network={width: 64}"], [], "There are only "),
         (["replicates=1"], ["--cores", "4"], "The rounds of a chain follow each other, so at most 1 trainings of 1 "),
         (["replicates=100", "rounds=30"], [], "28,5"),
@@ -135,6 +142,122 @@ def test_the_documented_forecasts_are_current(capsys, config_):
 def test_findings(capsys, assignments, options, sentence):
     result = plan(capsys, "--config", *assignments, *options)
     assert any(text.startswith(sentence) for text in texts(result)), texts(result)
+
+
+LARGE = ["--images", "20", "--test-images", "4", "--classes", "2", "--shape", "3", "2000", "2000"]
+SMALLER = ["--shape", "3", "500", "500"]  # where the images are not there, what they are resized to
+FOLDER = ["--config", "dataset={name: large, source: image_folder, path: /data/large}"]
+
+
+def test_few_large_images_are_not_counted_as_full_batches(capsys):
+    result = plan(capsys, *FOLDER, "network={width: 4}", *LARGE, "--memory", "23", "--cores", "1")
+    assert texts(result, "stops") == []
+    memory = {rule["rule"]: rule["memory"] for rule in result["rules"]}
+    # 16 images, 14 of them in a batch, took 11.8 GB, and a dump 2.3 GB.
+    assert 12e9 < memory["train_dense"] < 16e9
+    assert 2e9 < memory["dump"] < 3e9
+
+
+@pytest.mark.parametrize(
+    ("study", "options", "rule", "cure", "better"),
+    [
+        (FOLDER, [*LARGE, "--memory", "8"], "train_dense", "training.batch_size below 18", "training={batch_size: 4}"),
+        (FOLDER, [*LARGE, "--memory", "8"], "train_dense", "dataset.resize", SMALLER),
+        (FOLDER, [*LARGE, "--memory", "8"], "train_dense", "a narrower network", "network={width: 2}"),
+        (FOLDER, [*LARGE, "--memory", "1"], "dump", "a narrower network", "network={width: 2}"),
+        (
+            ["--config", "dataset={name: cifar10, resize: [512, 512]}"],
+            ["--memory", "16"],
+            "retrain",
+            "dataset.subset",
+            "dataset={subset: {train: 1000}}",
+        ),
+        (
+            ["--config", "network={width: 400}"],
+            ["--memory", "1"],
+            "compare_rounds",
+            "comparison.blocks",
+            "comparison={blocks: 5}",
+        ),
+        (
+            ["--config", "network={name: vgg, width: 1500}", "dataset={name: mnist}"],
+            ["--memory", "2"],
+            "prune",
+            "a narrower",
+            "network={width: 700}",
+        ),
+    ],
+)
+def test_what_is_said_to_help_helps(capsys, study, options, rule, cure, better):
+    def of(settings=(), more=()):
+        result = plan(capsys, *study, *settings, *options, *more)
+        (found,) = [entry for entry in result["rules"] if entry["rule"] == rule]
+        return found["memory"], [text for text in texts(result, "stops") if text.startswith(f"{rule} needs ")]
+
+    memory, (text,) = of()
+    assert cure in text.partition("What helps: ")[2]
+    changed = of(more=better) if better is SMALLER else of([better])
+    assert changed[0] < 0.7 * memory
+
+
+def test_trainings_side_by_side_fit_as_many_cores_as_advised(capsys):
+    study = ["--config", "dataset={name: cifar10, resize: [160, 160]}"]
+    (text,) = texts(plan(capsys, *study, "--memory", "9", "--cores", "3"), "risks")
+    cores = text.partition("Give Snakemake --cores ")[2].partition(",")[0]
+    assert text.startswith("3 trainings side by side ")
+    assert texts(plan(capsys, *study, "--memory", "9", "--cores", cores), "risks") == []
+
+
+@pytest.mark.parametrize(
+    ("assignments", "text"),
+    [
+        (
+            ["network={name: lenet5}", "dataset={name: mnist}", "activations={images: 121}"],
+            "cca_mean, svcca will have no value at relu3: relu3 has 120 neurons, so 122 samples are needed, and there "
+            "are 121 images. Raise activations.images to 122.",
+        ),
+        (
+            ["network={width: 200}", "activations={images: 2000}", "comparison={families: [rounds], layers: [relu5]}"],
+            "cca_mean, svcca will have no value at relu5: relu5 has 400 neurons, so 402 samples are needed, and there "
+            "are 359 images. 402 test images would be enough for all, and there are 359: leave wide layers out of "
+            "comparison.layers, or judge them by cka_linear.",
+        ),
+        (
+            ["dataset={subset: {test: 20}}", "comparison={families: [rounds], layers: [relu5]}"],
+            "cca_mean, svcca will have no value at relu5: relu5 has 32 neurons, so 34 samples are needed, and there "
+            "are 20 images. Raise dataset.subset.test (34 test images would be enough for all, and there are 20).",
+        ),
+        (
+            [
+                "network={width: 600}",
+                "activations={images: 300, megabytes: 1}",
+                "comparison={families: [rounds], layers: [relu1]}",
+            ],
+            "cca_mean, svcca will have no value at relu1: relu1 has 600 neurons, so 602 samples are needed, and there "
+            "are 300 images. Raise activations.megabytes.",
+        ),
+        (
+            ["activations={images: 33}", "comparison={families: [layers], layers: [relu4, logits]}"],
+            "cca_mean, svcca will have no value at relu4 (spatial mean): relu4 (spatial mean) has 32 neurons, so 34 "
+            "samples are needed, and there are 33 images. Raise activations.images to 34.",
+        ),
+    ],
+)
+def test_layers_without_a_value_of_cca(capsys, assignments, text):
+    result = plan(capsys, "--config", *assignments)
+    assert texts(result, "lacks") == [text]
+    assert texts(result, "stops") == []
+
+
+def test_one_sample_more_than_neurons_is_one_too_few(capsys):
+    """Centring takes a dimension: with n = p + 1, unrelated networks correlate perfectly."""
+    families = "comparison={families: [rounds], layers: [relu5]}"
+    for images, lacking in ((33, 1), (34, 0)):
+        result = plan(capsys, "--cores", "1", "--config", families, f"activations={{images: {images}}}")
+        assert len(texts(result, "lacks")) == lacking
+        assert len(texts(result, "slows")) == 1 - lacking, texts(result)
+    other = ["activations={images: 33}", "comparison={measures: [cka_linear]}", "figures={measure: cka_linear}"]
+    assert texts(plan(capsys, "--config", *other), "lacks") == []
 
 
 @pytest.mark.parametrize(

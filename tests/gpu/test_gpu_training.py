@@ -7,12 +7,12 @@ from core.core_study import NETWORK, same_bytes, settings, training, write_datas
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
 
-from prunesim.activations import dump_activations
-from prunesim.arrays import load_tensors
+from prunesim.activations.dump import dump_activations
 from prunesim.errors import PrunesimError
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
 from prunesim.networks.spec import NETWORKS, activation_layers
+from prunesim.storage.arrays import load_tensors
 from prunesim.training.data import crop_and_flip, normaliser
 from prunesim.training.optimizer import initial_state, step
 from prunesim.training.run import train_dense

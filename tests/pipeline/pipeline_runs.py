@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-from prunesim.diff import artifacts, diff_studies
+from prunesim.audit.diff import artifacts, diff_studies
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests/pipeline/tiny.yaml")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from pipeline_runs import STUDY, contents, due, job_stats, run, snakemake
 
-from prunesim.arrays import load_tensors, save_tensors
+from prunesim.storage.arrays import load_tensors, save_tensors
 
 WEIGHTS = f"{STUDY}/networks/rep0/imp/round02/weights.safetensors"
 MASK = f"{STUDY}/networks/rep0/imp/round02/mask.safetensors"

@@ -37,7 +37,7 @@ TABLES = {
     "layers": "replicate, method, round, layer, weights, remaining_weights, density",
     "similarity": "family, measure, value, ci_low, ci_high, null, n_images, n_samples, rank_a, rank_b, replicate_a, "
     "method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
-    "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source",
+    "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source, note",
     "provenance": "artifact, sha256, verb, replicate, method, round, seed, threads, device, started, seconds, "
     "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform",
 }
@@ -260,6 +260,7 @@ def test_table_of_claims(finished):
         assert row["statement"].endswith(".")
         assert row["source"]
         assert float(row["ci_low"]) <= float(row["estimate"]) <= float(row["ci_high"])
+        assert row["note"] or row["verdict"] != "inconclusive"
 
 
 @pytest.mark.parametrize("name", FIGURES)

@@ -5,9 +5,9 @@ import shutil
 import numpy as np
 import pytest
 
-from prunesim.arrays import load_array, load_tensors, save_array, save_tensors
 from prunesim.cli import main
-from prunesim.files import read_json, write_json
+from prunesim.storage.arrays import load_array, load_tensors, save_array, save_tensors
+from prunesim.storage.files import read_json, write_json
 
 ROUND = "tiny/networks/rep1/imp/round02"
 FIRST_ROUND = "tiny/networks/rep1/imp/round01"

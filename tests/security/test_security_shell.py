@@ -11,9 +11,9 @@ import pytest
 from odd_study import ARGUMENT, DATA, LAYERS, NETWORK_FILE, STUDY
 from pipeline.pipeline_runs import REPOSITORY, copy_source, due, snakemake
 
-from prunesim.config import check_config, load_yaml
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
+from prunesim.study.config import check_config, load_yaml
 
 RESULTS = f"results/{STUDY['study']}"
 # Of a command outside its quotes: words, redirections of the log, and the variable that a rule sets.

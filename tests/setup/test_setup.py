@@ -1,8 +1,10 @@
 """What a newcomer meets first: the Makefile's refusals, and pins that agree wherever they are written."""
 
 import re
+import shlex
 import shutil
 import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -62,6 +64,75 @@ def test_nothing_is_installed_again_when_nothing_changed(make, tmp_path):
     (tmp_path / "requirements.txt").write_text("numpy\n")
     (tmp_path / ".venv/installed").unlink()
     assert "pip install" in make("-n", "test").stdout
+
+
+@pytest.fixture
+def runs(make, tmp_path):
+    """Return a function that runs make with a stand-in for Snakemake, and what it and the program were called with."""
+    binaries = tmp_path / ".venv/bin"
+    binaries.mkdir(parents=True)
+    note = f'echo "$*" >> {shlex.quote(str(tmp_path / "called"))}'
+    ours = f'PYTHONPATH={shlex.quote(str(REPOSITORY / "src"))} exec {shlex.quote(sys.executable)} -m prunesim "$@"'
+    (binaries / "python").write_text("#!/bin/sh\n")
+    (binaries / "snakemake").write_text(f"#!/bin/sh\n{note}\n")
+    (binaries / "prunesim").write_text(f"#!/bin/sh\ncase $1 in study) {ours};; *) {note};; esac\n")
+    for file in binaries.iterdir():
+        file.chmod(0o755)
+    (tmp_path / ".venv/installed").touch()
+    shutil.copytree(REPOSITORY / "workflow/schemas", tmp_path / "workflow/schemas")
+
+    def run(*arguments):
+        (tmp_path / "called").write_text("")
+        return make(*arguments), (tmp_path / "called").read_text().splitlines()
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("overlay", "study"),
+    [
+        ("rounds: 2\n", "digits"),
+        ('study: "2020"\n', "2020"),
+        ("study: '2020-01-01'  # the day\n", "2020-01-01"),
+        ("{rounds: 2, study: flow}\n", "flow"),
+        ("study:\n  folded\n", "folded"),
+        ("training:\n  epochs: 3\nstudy : spaced\n", "spaced"),
+    ],
+)
+def test_make_asks_the_program_for_the_name_of_the_study(runs, tmp_path, overlay, study):
+    (tmp_path / "x.yaml").write_text(overlay)
+    done, called = runs("results", "CONFIG=x.yaml", "CORES=1")
+    assert done.returncode == 0, done.stderr
+    assert called == [
+        "--cores 1 --configfile x.yaml --quiet rules reason host",
+        f"--cores 1 --configfile x.yaml --quiet all --report results/{study}/report.html",
+        f"verify results/{study}",
+    ]
+    assert f"Running the study {study} of x.yaml" in done.stdout
+    assert f"Report: results/{study}/report.html" in done.stdout
+    _, called = runs("archive", "CONFIG=x.yaml", "CONTENTS=figures")
+    assert called == [f"archive results/{study} --configfile x.yaml --contents figures --output {study}-figures.tar.gz"]
+
+
+def test_make_takes_several_overlays(runs, tmp_path):
+    (tmp_path / "a.yaml").write_text("study: first\n")
+    (tmp_path / "b.yaml").write_text("study: last\n")
+    _, called = runs("results", "CONFIG=a.yaml b.yaml", "CORES=1")
+    assert called[-1] == "verify results/last"
+
+
+@pytest.mark.parametrize("target", ["results", "archive"])
+def test_make_stops_at_a_config_without_a_usable_name(runs, tmp_path, target):
+    (tmp_path / "x.yaml").write_text("study: no\n")
+    done, called = runs(target, "CONFIG=x.yaml")
+    assert done.returncode != 0
+    assert "prunesim study: study is false; it must be a name of letters" in done.stderr
+    assert called == []
+
+
+def test_nothing_that_an_installation_leaves_is_taken_for_source():
+    ignored = (REPOSITORY / ".gitignore").read_text().splitlines()
+    assert {"/build/", "*.egg-info/", ".venv"} <= set(ignored)
 
 
 def test_conda_environments_have_the_pins_of_the_requirements():

@@ -50,6 +50,81 @@ def test_json_has_every_measure(files, capsys):
             assert found["measures"][name] == {"value": pytest.approx(expected, abs=1e-9)}
 
 
+@pytest.mark.parametrize(
+    "order",
+    [
+        "A B --measures cka_linear svcca",
+        "A B --measures cka_linear,svcca",
+        "--measures cka_linear svcca A B",
+        "--measures cka_linear,svcca A B",
+        "--measures cka_linear, svcca A B",
+        "A --measures cka_linear svcca B",
+        "A --measures=cka_linear,svcca B",
+        "--json --measures cka_linear svcca --seed 3 A --draws 4 B",
+        "--measures cka_linear svcca -- A B",
+    ],
+)
+def test_options_and_files_come_in_any_order(files, capsys, order):
+    a, b = files(a=related()[0], b=related()[1])
+    status, out, err = run(
+        capsys, *(order.replace("A", a).replace("B", b).split()), *["--json"] * ("--" not in order.split())
+    )
+    assert (status, err) == (0, "")
+    if "--" in order.split():
+        assert [line.split()[0] for line in out.splitlines()[1:]] == ["cka_linear", "svcca"]
+    else:
+        assert list(json.loads(out)["measures"]) == ["cka_linear", "svcca"]
+
+
+def test_a_file_called_like_no_file_follows_the_measures(files, capsys, tmp_path, monkeypatch):
+    files(a=related()[0])
+    (tmp_path / "a.npy").rename(tmp_path / "plain")
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run(capsys, "--measures", "nbs", "plain", "plain")
+    assert status == 0
+    assert out.splitlines()[1].split() == ["nbs", "1.000000"]
+
+
+@pytest.mark.parametrize("names", ["all cka_linear", "cka_linear,all", ",", "all,all"])
+def test_all_stands_alone(files, capsys, names):
+    pair = files(a=related()[0], b=related()[1])
+    status, out, err = run(capsys, *pair, "--measures", *names.split())
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert err.startswith("prunesim compare: --measures ")
+    assert "give all alone, or some of cca_mean, " in err
+
+
+@pytest.mark.parametrize("order", ["A B --measures nope", "--measures nope A B", "A B --measures svcca nope"])
+def test_a_wrong_name_is_refused_wherever_it_stands(files, capsys, order):
+    a, b = files(a=related()[0], b=related()[1])
+    status, _, err = run(capsys, *(order.replace("A", a).replace("B", b).split()))
+    assert status == 2
+    assert err.count("\n") == 1
+    assert "'nope'" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "named"),
+    [
+        (["--view", "pool"], "--view"),
+        (["--view", "channels"], "--view"),
+        (["--size", "2", "2"], "--size"),
+        (["--view", "pool", "--size", "2", "2"], "--view and --size"),
+        ([], None),
+    ],
+)
+def test_a_view_of_matrices_is_said_to_change_nothing(files, capsys, options, named):
+    pair = files(a=related()[0], b=related()[1])
+    _, expected, _ = run(capsys, *pair)
+    status, out, err = run(capsys, *pair, *options)
+    assert (status, out) == (0, expected)
+    sentence = f"prunesim compare: {named} changed nothing, as all files are samples x neurons; "
+    assert err.startswith(sentence) if named else err == ""
+    maps, _ = files(maps=np.random.default_rng(0).normal(size=(200, 3, 4, 4)), b=related()[1])
+    assert run(capsys, maps, maps, *options)[2] == ""
+
+
 def test_text_has_every_measure_with_sizes_and_ranks(files, capsys):
     x, y = related()
     status, out, _ = run(capsys, *files(a=x, b=y), "--measures", "all", "--interval")

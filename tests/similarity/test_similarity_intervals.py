@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from prunesim.similarity import MEASURES, compare_pairs
+from prunesim.similarity import layers as layers_module
 from prunesim.similarity import pairs as pairs_module
 from prunesim.similarity.gradients import influence
 from prunesim.similarity.jackknife import half_bias, halves, jackknife_interval, leave_one_out, student_quantile
@@ -73,7 +74,7 @@ def weighed_down(x, y, by, images=None):
 
 
 CASES = [(name, {}) for name in GRADIENTS] + [("pwcca", {"weights": "second"}), ("pwcca", {"weights": "mean"})]
-CASES += [("svcca", {"variance": 0.8})]
+CASES += [("svcca", {"variance": 0.8}), ("svcca", {"directions": 3})]
 
 
 @pytest.mark.parametrize(("measure", "settings"), CASES)
@@ -278,7 +279,7 @@ def test_pairs_that_do_not_fit_into_memory_take_more_passes(monkeypatch):
     whole = compare_pairs(matrices, wanted, **arguments)
     monkeypatch.setattr(pairs_module, "MEMORY_BYTES", 20_000)
     calls = []
-    monkeypatch.setattr(pairs_module, "accumulate", lambda *a, **k: calls.append(1) or accumulate(*a, **k))
+    monkeypatch.setattr(layers_module, "accumulate", lambda *a, **k: calls.append(1) or accumulate(*a, **k))
     parts = compare_pairs(matrices, wanted, **arguments)
     assert len(calls) > 1
     for one, other in zip(whole, parts, strict=True):

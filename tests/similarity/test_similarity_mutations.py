@@ -85,7 +85,7 @@ def cka_with_epsilon(pair):
 
 
 def counted(power=1, k=None, below=False):
-    def principal_count(self, variance):
+    def principal_count(self, variance, directions=None):
         shares = np.cumsum(self.principal_basis[0] ** power, axis=1)
         shares = shares / shares[:, -1:]
         count = (shares < variance).sum(axis=1) + (0 if below else 1)

@@ -119,6 +119,19 @@ def test_svcca_keeps_the_smallest_sufficient_number_of_directions():
         assert details(1e3 * x + 7, x, variance=share)["svcca_dimensions"] == [expected, expected], share
 
 
+def test_svcca_of_a_given_number_of_directions():
+    x, y = related(n=300, p=7, q=9)
+    scores = [np.linalg.svd(z - z.mean(axis=0), full_matrices=False)[0][:, :3] for z in (x, y)]
+    expected = np.linalg.svd(scores[0].T @ scores[1], compute_uv=False).mean()
+    assert value(x, y, "svcca", directions=3) == pytest.approx(expected, abs=1e-10)
+    assert details(x, y, directions=3)["svcca_dimensions"] == [3, 3]
+    # No more than there are.
+    assert value(x, y, "svcca", directions=50) == pytest.approx(value(x, y, "cca_mean"), abs=1e-10)
+    for wrong in (0, 2.5, -1, "three"):
+        with pytest.raises(PrunesimError, match="directions"):
+            value(x, y, "svcca", directions=wrong)
+
+
 def test_svcca_at_full_variance_is_cca():
     x, y = related()
     assert value(x, y, "svcca", variance=1.0) == pytest.approx(value(x, y, "cca_mean"), abs=1e-10)
@@ -215,6 +228,9 @@ def test_too_few_samples_for_cca_say_the_numbers():
             assert "10 neighbours" in entry["note"]
         else:
             assert entry["value"] is not None, measure
+    # Centring takes a dimension: ten samples of nine neurons each are nine directions of nine.
     x, y = related(n=10, p=7, q=9)
+    assert row(x, y, "cca_mean")["value"] is None
+    x, y = related(n=11, p=7, q=9)
     assert row(x, y, "cca_mean")["value"] is not None
     assert "at least 4" in row(*related(n=3, p=2, q=2), "cka_linear_debiased")["note"]

@@ -96,3 +96,80 @@ def test_intervals_of_maps_leave_out_whole_images():
 def test_what_does_not_fit_is_refused(shapes, options, message):
     with pytest.raises(PrunesimError, match=message):
         view_pair(*(np.ones(shape) for shape in shapes), names=("first", "second"), **options)
+
+
+# --- Layouts --------------------------------------------------------------------------------------------------------
+
+
+def test_channels_last_is_the_same_data():
+    rng = np.random.default_rng(0)
+    x, y = rng.random((2, 30, 6, 5, 4))
+    expected = compare(x, y, ["cca_mean", "cka_linear"])
+    last = x.transpose(0, 2, 3, 1), y.transpose(0, 2, 3, 1)
+    for pair, layout in (
+        (last, "channels_last"),
+        ((x, last[1]), ("channels_first", "channels_last")),
+        ((last[0], y), ("channels_last", "channels_first")),
+    ):
+        for view in ("channels", "pool", "flatten"):
+            found = compare(*pair, ["cca_mean", "cka_linear"], view=view, layout=layout)
+            assert found["measures"] == compare(x, y, ["cca_mean", "cka_linear"], view=view)["measures"]
+            assert (found["n"], found["p"]) == {"channels": (600, 6), "pool": (30, 6), "flatten": (30, 120)}[view]
+    assert expected["n"] == 600
+
+
+@pytest.mark.parametrize(
+    ("shapes", "message"),
+    [
+        (((20, 6, 5, 5), (20, 5, 5, 6)), r"N x C x H x W and N x H x W x C; say which is which"),
+        (((20, 5, 4, 6), (20, 6, 5, 4)), r"N x C x H x W and N x H x W x C; say which is which"),
+        (((20, 7, 7, 16), (20, 7, 7, 16)), r"first has shape \(20, 7, 7, 16\), which looks like N x H x W x C"),
+        (((20, 16, 8, 8), (20, 7, 7, 3)), r"second has shape \(20, 7, 7, 3\), which looks like N x H x W x C"),
+    ],
+)
+def test_a_layout_in_doubt_is_asked_for(shapes, message):
+    arrays = [np.random.default_rng(0).random(shape) for shape in shapes]
+    with pytest.raises(PrunesimError, match=message):
+        view_pair(*arrays, names=("first", "second"))
+    for layout in ("channels_first", "channels_last"):
+        view_pair(*arrays, "pool", layout=layout)
+
+
+def test_what_was_made_of_maps_is_said():
+    maps = np.random.default_rng(0).random((30, 3, 6, 8))
+    found = compare(maps, maps[:, :, :4, :6], ["cka_linear"], names=("x.npy", "y.npy"))
+    assert found["notes"] == [
+        "x.npy: 30 images, 3 channels, maps of 6 x 8 (channels first), averaged to 4 x 6",
+        "y.npy: 30 images, 3 channels, maps of 4 x 6 (channels first)",
+    ]
+    last = compare(maps, maps, ["cka_linear"], view="pool", size=(2, 3), layout="channels_last")
+    assert last["notes"][0] == "a: 30 images, 8 channels, maps of 3 x 6 (channels last), averaged to 2 x 3"
+
+
+def test_far_fewer_rows_than_columns_get_a_hint():
+    rng = np.random.default_rng(0)
+    found = compare(rng.random((8, 500)), rng.random((8, 5)), ["cka_linear"], names=("x.npy", "y.npy"))
+    assert found["notes"] == [
+        "x.npy: 8 rows are samples and 500 columns neurons; if it is the other way round, transpose it"
+    ]
+    assert "notes" not in compare(rng.random((100, 300)), rng.random((100, 5)), ["cka_linear"])
+
+
+def test_tokens_are_told_how_to_become_a_matrix():
+    with pytest.raises(PrunesimError, match=r"a\.reshape\(140, 5\) with 7 rows an image, or their mean, a\.mean\("):
+        compare(np.ones((20, 7, 5)), np.ones((20, 5)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layout": "NHWC"}, "The layout is 'NHWC'; it must be channels_first or channels_last"),
+        ({"layout": ("channels_last",) * 3}, "or one of them for each array"),
+        ({"size": (1.5, 1)}, "A side of the size is 1.5; it must be a whole number"),
+        ({"size": (1,)}, "must be a height and a width"),
+    ],
+)
+def test_layouts_and_sizes_that_cannot_be_meant_are_refused(options, message):
+    maps = np.random.default_rng(0).random((5, 3, 4, 6))
+    with pytest.raises(PrunesimError, match=message):
+        compare(maps, maps, **options)

@@ -9,18 +9,18 @@ from snakemake.settings.types import DeploymentMethod
 ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 sys.path.insert(0, str(ROOT / "src"))
 
-from prunesim import paths
-from prunesim.closure import source_files
-from prunesim.config import load_yaml
+from prunesim.study import paths
+from prunesim.study.closure import code_identity, code_text
+from prunesim.study.config import load_yaml
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
-from prunesim.networks.sources import network_files
+from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers
-from prunesim.overlays import check_study
-from prunesim.records import record_path
-from prunesim.rewinding import rewind_file
+from prunesim.resolution.overlays import check_study
+from prunesim.audit.records import record_path
+from prunesim.pruning.rewinding import rewind_file
 
 
 configfile: ROOT / "config.yaml"
@@ -67,14 +67,11 @@ wildcard_constraints:
     layer="|".join(map(re.escape, DUMPED_LAYERS)),
 
 
-def sources(module):
-    """The source files that a module depends on."""
-    return [os.path.relpath(file) for file in source_files(module, ROOT / "src")]
-
-
-def code(verb):
-    """The source files that a verb of the command line depends on: editing one runs its rules again."""
-    return sources(f"prunesim.commands.{verb}")
+def code(verb, *modules):
+    """What the code of a verb of the command line does, and of modules that it loads by name: an edit that changes it
+    runs the verb's rules again."""
+    modules = [f"prunesim.commands.{verb}", *modules]
+    return code_text(modules, code_identity(modules, ROOT / "src"))
 
 
 def settings(**parts):
@@ -101,7 +98,7 @@ def software(environment):
 
 def own_network():
     """The files of a network of the user's own, which the rules that build it depend on."""
-    return network_files(config["network"]["name"])
+    return sources.network_files(config["network"]["name"])
 
 
 def dump_settings():
@@ -200,8 +197,16 @@ def figure_settings(figure):
 def comparison_settings():
     """What a comparison is told; neither the layers nor the families, by which a study grows."""
     measures = config["comparison"]["measures"]
-    chosen = [key for key in config["comparison"] if key.startswith(tuple(f"{name}_" for name in measures))]
+    names = tuple(f"{name}_" for name in measures)
+    # A setting that is null is none, and studies from before there was one stay what they are.
+    chosen = [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
     return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen))
+
+
+def accepted_results():
+    """What `prunesim accept` has noted of this study, if it has."""
+    path = f"{STUDY}/provenance/accepted.json"
+    return [path] if os.path.exists(path) else []
 
 
 def network_options(network):

@@ -1,7 +1,5 @@
 rule fetch:
     """Convert a data set to arrays, once for all studies."""
-    input:
-        code=[*code("fetch"), *sources(READERS[config["dataset"]["source"] or config["dataset"]["name"]])],
     output:
         arrays=multiext(
             "<dataset>/",
@@ -24,6 +22,7 @@ rule fetch:
         mem_mb=doubling(4000),
         runtime=doubling(60),
     params:
+        code=code("fetch", READERS[config["dataset"]["source"] or config["dataset"]["name"]]),
         settings=settings(**config["dataset"]),
         software=software("torch"),
         folder=subpath(output[0], parent=True),

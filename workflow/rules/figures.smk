@@ -5,7 +5,6 @@ for figure, about in FIGURES.items():
             f"figure_{figure}"
         input:
             tables=expand("<study>/tables/{table}.csv", table=about["tables"]),
-            code=[*code("figure"), *sources(about["module"])],
         output:
             svg=report(
                 f"<study>/figures/{figure}.svg",
@@ -21,6 +20,7 @@ for figure, about in FIGURES.items():
         conda:
             "../../envs/figures.yaml"
         params:
+            code=code("figure", about["module"]),
             figure=figure,
             settings=figure_settings(figure),
             software=software("figures"),

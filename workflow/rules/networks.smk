@@ -3,7 +3,6 @@ rule train_dense:
     input:
         data=rules.fetch.output.arrays,
         network=own_network(),
-        code=code("train"),
     output:
         "<study>/networks/rep{rep}/dense/initial.safetensors",
         "<study>/networks/rep{rep}/dense/weights.safetensors",
@@ -20,6 +19,7 @@ rule train_dense:
         runtime=doubling(60),
         gpu=GPUS,
     params:
+        code=code("train"),
         software=software("torch"),
         settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
         dataset=subpath(input[0], parent=True),
@@ -38,7 +38,6 @@ rule rewind_point:
         data=rules.fetch.output.arrays,
         initial="<study>/networks/rep{rep}/dense/initial.safetensors",
         network=own_network(),
-        code=code("rewind"),
     output:
         weights="<study>/networks/rep{rep}/dense/rewind_{unit}{number}.safetensors",
         record="<study>/provenance/networks/rep{rep}/rewind_{unit}{number}.json",
@@ -55,6 +54,7 @@ rule rewind_point:
         runtime=doubling(60),
         gpu=GPUS,
     params:
+        code=code("rewind"),
         software=software("torch"),
         settings=lambda wildcards: settings(
             seed=config["seed"],
@@ -74,7 +74,6 @@ rule prune:
     input:
         weights=previous_weights,
         mask=previous_mask,
-        code=code("prune"),
     output:
         mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
         record="<study>/provenance/networks/rep{rep}/{method}/prune{kk}.json",
@@ -88,6 +87,7 @@ rule prune:
         mem_mb=doubling(2000),
         runtime=doubling(10),
     params:
+        code=code("prune"),
         software=software("analysis"),
         settings=lambda wildcards: settings(
             seed=config["seed"],
@@ -107,7 +107,6 @@ rule retrain:
         start=start_of_round,
         mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
         network=own_network(),
-        code=code("train"),
     output:
         "<study>/networks/rep{rep}/{method}/round{kk}/weights.safetensors",
         "<study>/networks/rep{rep}/{method}/round{kk}/history.csv",
@@ -125,6 +124,7 @@ rule retrain:
         runtime=doubling(60),
         gpu=GPUS,
     params:
+        code=code("train"),
         software=software("torch"),
         settings=lambda wildcards: settings(
             seed=config["seed"],
@@ -148,7 +148,6 @@ rule dump:
         data=rules.fetch.output.arrays,
         weights="<study>/networks/rep{rep}/{network}/weights.safetensors",
         network=own_network(),
-        code=code("dump"),
     output:
         expand(
             "<study>/activations/rep{{rep}}/{{network}}/{layer}{suffix}",
@@ -167,6 +166,7 @@ rule dump:
         runtime=doubling(20),
         gpu=GPUS,
     params:
+        code=code("dump"),
         software=software("torch"),
         settings=settings(
             seed=config["seed"],

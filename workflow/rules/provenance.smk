@@ -6,7 +6,7 @@ rule provenance_table:
         made=expand("<study>/provenance/{job}.json", job=DRAWN),
         tables=expand("<study>/tables/{table}.csv", table=TABLES),
         figures=rules.figures.input,
-        code=code("table"),
+        accepted=accepted_results(),
     output:
         report(
             "<study>/tables/provenance.csv",
@@ -20,6 +20,7 @@ rule provenance_table:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code("table"),
         software=software("analysis"),
         plan=plan("replicates", "rounds", "methods", "families", "layers", "dataset", "tables", "figures"),
         study=subpath(output[0], ancestor=2),

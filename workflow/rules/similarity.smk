@@ -2,7 +2,6 @@ rule compare_rounds:
     """Compare a network with all earlier rounds of its chain, at one layer."""
     input:
         activations=chain_activations,
-        code=code("similarity"),
     output:
         table="<study>/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.csv",
         record="<study>/provenance/comparisons/rounds/rep{rep}/{method}/round{kk}/{layer}.json",
@@ -17,6 +16,7 @@ rule compare_rounds:
         runtime=doubling(2),
         group_slot=1,
     params:
+        code=code("similarity"),
         software=software("analysis"),
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
@@ -31,7 +31,6 @@ rule compare_layers:
     """Compare every layer of the dense network with every layer of a round."""
     input:
         activations=layers_activations,
-        code=code("similarity"),
     output:
         table="<study>/comparisons/layers/rep{rep}/{method}/round{kk}.csv",
         record="<study>/provenance/comparisons/layers/rep{rep}/{method}/round{kk}.json",
@@ -46,6 +45,7 @@ rule compare_layers:
         runtime=doubling(2),
         group_slot=1,
     params:
+        code=code("similarity"),
         software=software("analysis"),
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
@@ -61,7 +61,6 @@ rule compare_replicates:
     """Compare a network with its counterparts in all earlier replicates, at one layer."""
     input:
         activations=replicates_activations,
-        code=code("similarity"),
     output:
         table="<study>/comparisons/replicates/rep{rep}/{network}/{layer}.csv",
         record="<study>/provenance/comparisons/replicates/rep{rep}/{network}/{layer}.json",
@@ -74,6 +73,7 @@ rule compare_replicates:
         runtime=doubling(2),
         group_slot=1,
     params:
+        code=code("similarity"),
         software=software("analysis"),
         settings=comparison_settings(),
         activations=f"{STUDY}/activations",
@@ -89,7 +89,6 @@ rule networks_table:
     """One row a network, and one row a network and layer."""
     input:
         metrics=network_files("metrics.json"),
-        code=code("table"),
     output:
         table=report(
             "<study>/tables/{table}.csv",
@@ -106,6 +105,7 @@ rule networks_table:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code("table"),
         software=software("analysis"),
         plan=plan("replicates", "rounds", "methods"),
         study=subpath(output[0], ancestor=2),
@@ -120,7 +120,6 @@ rule similarity_table:
     input:
         comparisons=comparison_files(),
         records=comparison_records(),
-        code=code("table"),
     output:
         table=report(
             "<study>/tables/similarity.csv",
@@ -135,6 +134,7 @@ rule similarity_table:
     conda:
         "../../envs/analysis.yaml"
     params:
+        code=code("table"),
         software=software("analysis"),
         plan=plan("replicates", "rounds", "methods", "families", "layers"),
         study=subpath(output[0], ancestor=2),
@@ -148,7 +148,6 @@ rule claims_table:
     """The claims of the paper, held against this study."""
     input:
         tables=multiext("<study>/tables/", "networks.csv", "similarity.csv"),
-        code=code("claims"),
     output:
         table=report(
             "<study>/tables/claims.csv",
@@ -163,6 +162,7 @@ rule claims_table:
     conda:
         "../../envs/figures.yaml"
     params:
+        code=code("claims"),
         software=software("figures"),
         settings=settings(
             measure=config["figures"]["measure"],

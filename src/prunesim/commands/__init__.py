@@ -1,0 +1,1 @@
+"""A verb each: reads arguments, calls one function."""

@@ -2,8 +2,8 @@
 
 import os
 
-from prunesim.archive import archive_study
-from prunesim.packing import CONTENTS
+from prunesim.archive.packing import CONTENTS
+from prunesim.archive.study import archive_study
 
 
 def add_arguments(parser):

@@ -1,8 +1,8 @@
 """``prunesim claims``: test the claims of the literature on the tables of a study."""
 
-from prunesim.claims import claims
-from prunesim.files import write_text
-from prunesim.results import parse_settings, read_table
+from prunesim.results.claims import claims
+from prunesim.results.reading import parse_settings, read_table
+from prunesim.storage.files import write_text
 
 
 def add_arguments(parser):

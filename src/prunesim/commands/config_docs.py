@@ -4,8 +4,8 @@ import difflib
 import sys
 from pathlib import Path
 
-from prunesim.config import allowed, dotted, load_yaml, show
 from prunesim.errors import PrunesimError
+from prunesim.study.config import allowed, dotted, load_yaml, show
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 
@@ -95,7 +95,7 @@ def config_markdown(schema):
     Parameters
     ----------
     schema : dict
-        From `prunesim.config.load_yaml`.
+        From `prunesim.study.config.load_yaml`.
     """
     parts = [INTRODUCTION, _recompute_table()]
     plain = [name for name, child in schema["properties"].items() if child["type"] != "object"]

@@ -1,6 +1,6 @@
 """Compare two studies artifact by artifact."""
 
-from prunesim.diff import diff_studies
+from prunesim.audit.diff import diff_studies
 
 
 def add_arguments(parser):

@@ -2,7 +2,7 @@
 
 import json
 
-from prunesim.activations import dump_activations
+from prunesim.activations.dump import dump_activations
 
 
 def add_arguments(parser):

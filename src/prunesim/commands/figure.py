@@ -4,7 +4,7 @@ import importlib
 
 from prunesim.figures import style
 from prunesim.figures.catalogue import FIGURES
-from prunesim.results import parse_settings, read_table
+from prunesim.results.reading import parse_settings, read_table
 
 
 def add_arguments(parser):

@@ -2,10 +2,10 @@
 
 import json
 
-from prunesim.files import write_json
 from prunesim.networks.describe import describe
 from prunesim.networks.spec import DUMPED
 from prunesim.networks.tracing import safe_name
+from prunesim.storage.files import write_json
 
 HEADS = ("name", "kind", "shape", "axes", "neurons", "samples an image", "weights", "multiply-adds", "prunable")
 

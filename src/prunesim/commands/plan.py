@@ -10,7 +10,7 @@ from prunesim.forecast.costs import MEASURED_ON
 from prunesim.forecast.forecast import forecast
 from prunesim.forecast.jobs import Machine
 from prunesim.forecast.words import duration, scaled, size
-from prunesim.overlays import read_config
+from prunesim.resolution.overlays import read_config
 
 
 def add_arguments(parser):

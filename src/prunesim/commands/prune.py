@@ -4,11 +4,11 @@ import json
 
 import numpy as np
 
-from prunesim.arrays import load_tensors, save_tensors
 from prunesim.errors import PrunesimError
-from prunesim.masks import check_mask, layer_of
-from prunesim.pruning import check_finite, prune, select_tensors
-from prunesim.seeds import derive_seed
+from prunesim.pruning.criteria import check_finite, prune, select_tensors
+from prunesim.pruning.masks import check_mask, layer_of
+from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.study.seeds import derive_seed
 
 
 def add_arguments(parser):

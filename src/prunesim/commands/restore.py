@@ -3,7 +3,7 @@
 import os
 import shlex
 
-from prunesim.archive import restore_study
+from prunesim.archive.study import restore_study
 
 
 def add_arguments(parser):

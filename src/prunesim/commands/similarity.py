@@ -2,9 +2,9 @@
 
 import json
 
-from prunesim.columns import SIMILARITY
-from prunesim.comparison import compare_layers, compare_replicates, compare_rounds
-from prunesim.csvfiles import write_rows
+from prunesim.results.comparison import compare_layers, compare_replicates, compare_rounds
+from prunesim.storage.columns import SIMILARITY
+from prunesim.storage.csvfiles import write_rows
 
 FAMILIES = {"rounds": compare_rounds, "layers": compare_layers, "replicates": compare_replicates}
 

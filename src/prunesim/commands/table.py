@@ -2,8 +2,8 @@
 
 import json
 
-from prunesim.csvfiles import write_rows
-from prunesim.tables import TABLES
+from prunesim.results.tables import TABLES
+from prunesim.storage.csvfiles import write_rows
 
 
 def add_arguments(parser):

@@ -1,6 +1,6 @@
 """Check the artifacts of a study."""
 
-from prunesim.verify import verify_study
+from prunesim.audit.verify import verify_study
 
 
 def add_arguments(parser):

@@ -11,8 +11,8 @@ from prunesim.datasets.known import KNOWN
 from prunesim.datasets.readers import reader
 from prunesim.datasets.settings import check_settings
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path, sha256_file, write_error, write_json
-from prunesim.seeds import derive_seed
+from prunesim.storage.files import atomic_path, sha256_file, write_error, write_json
+from prunesim.study.seeds import derive_seed
 
 SPLITS = ("train", "test")
 BUFFER_BYTES = 1 << 22

@@ -6,7 +6,7 @@ import numpy as np
 
 from prunesim.datasets import originals
 from prunesim.datasets.source import Source, array_split, reader_version
-from prunesim.seeds import derive_seed
+from prunesim.study.seeds import derive_seed
 
 TEST_SHARE = 0.2
 LARGEST_VALUE = 16

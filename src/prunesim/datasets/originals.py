@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.files import CHUNK_BYTES, write_error
+from prunesim.storage.files import CHUNK_BYTES, write_error
 
 ALGORITHMS = ("sha256", "md5")
 STALL_SECONDS = 60

@@ -10,7 +10,7 @@ import pickletools
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.files import read_error
+from prunesim.storage.files import read_error
 
 ADVICE = "no file of plain data has that; get the published file"
 # They reach objects without naming them.

@@ -5,7 +5,7 @@ from itertools import cycle
 import seaborn as sns
 
 from prunesim.figures import style
-from prunesim.results import summarise
+from prunesim.results.reading import summarise
 
 
 def draw(tables, settings):

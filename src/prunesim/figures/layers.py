@@ -1,7 +1,7 @@
 """Heat map of each layer of the dense network against each layer of the last round."""
 
 from prunesim.figures import heatmaps, style
-from prunesim.results import reason, select
+from prunesim.results.reading import gaps, reason, select
 
 
 def draw(tables, settings):
@@ -36,4 +36,16 @@ def draw(tables, settings):
         axis.set_aspect("equal")
     axes[0, 0].set_ylabel("Layer of the dense network")
     heatmaps.colour_bar(figure, axes, style.measure_label(measure))
+    style.remark(figure, " ".join(_gaps(rows, layers)))
     return figure
+
+
+def _gaps(rows, layers):
+    """Name the layers that have no value with any other, and then what else is missing."""
+    with_it = {layer: rows[(rows["layer_a"] == layer) | (rows["layer_b"] == layer)] for layer in layers}
+    lost = [layer for layer in layers if with_it[layer]["value"].isna().all()]
+    others = rows[~rows["layer_a"].isin(lost) & ~rows["layer_b"].isin(lost)]
+    return [
+        *gaps(rows.rename(columns={"layer_a": "layer"}), lost),
+        *gaps(others.rename(columns={"layer_b": "layer"}), [layer for layer in layers if layer not in lost]),
+    ]

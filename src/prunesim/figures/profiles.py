@@ -6,6 +6,7 @@ from prunesim.figures import style
 
 MOST_NAMED = 12  # rounds in a legend
 MOST_BANDS = 3  # more bands than these hide each other
+ALONE = 0.12  # half the width of what would be a point, in layers
 
 
 def new_panels(count, layers, labels):
@@ -49,7 +50,7 @@ def draw_rounds(axis, summary, colours, layers):
     ----------
     axis : matplotlib.axes.Axes
     summary : pandas.DataFrame
-        From `prunesim.results.summarise`, indexed by round and layer.
+        From `prunesim.results.reading.summarise`, indexed by round and layer.
     colours : dict of int to tuple
         The colour of each round.
     layers : list of str
@@ -68,7 +69,8 @@ def draw_rounds(axis, summary, colours, layers):
             continue
         values = summary.loc[round_].reindex(layers)
         if len(colours) <= MOST_BANDS or round_ in (min(colours), max(colours)):
-            axis.fill_between(places, values["low"], values["high"], color=colour, alpha=0.2, linewidth=0)
+            band = widened(places, values["low"], values["high"])
+            axis.fill_between(*band, color=colour, alpha=0.2, linewidth=0)
         (lines[round_],) = axis.plot(
             places,
             values["mean"],
@@ -79,6 +81,31 @@ def draw_rounds(axis, summary, colours, layers):
             zorder=3,
         )
     return lines
+
+
+def widened(places, *series):
+    """Return places and series in which a value between two gaps is as wide as can be seen.
+
+    A line or an area has no width at a single point: it would not be drawn.
+
+    Parameters
+    ----------
+    places, *series : array-like, shape (layers,)
+        NaN where there is no value.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        The same, with two points instead of one where a value is alone.
+    """
+    places, series = np.asarray(places, dtype=float), [np.asarray(values, dtype=float) for values in series]
+    known = np.pad(np.isfinite(series).all(axis=0), 1)
+    alone = known[1:-1] & ~known[:-2] & ~known[2:]
+    if not alone.any():
+        return [places, *series]
+    again = np.repeat(np.arange(len(places)), 1 + alone)
+    offset = np.where(alone[again], ALONE, 0.0) * np.where(np.diff(again, prepend=-1) > 0, -1, 1)
+    return [places[again] + offset, *(values[again] for values in series)]
 
 
 def named(rounds):

@@ -3,7 +3,7 @@
 import numpy as np
 
 from prunesim.figures import heatmaps, style
-from prunesim.results import reason, select
+from prunesim.results.reading import gaps, reason, select
 
 MOST_VECTOR_CELLS = 3000
 
@@ -53,6 +53,7 @@ def draw(tables, settings):
     figure.supxlabel("Later round", fontsize="medium")
     figure.supylabel("Earlier round (0: dense)", fontsize="medium")
     heatmaps.colour_bar(figure, axes, style.measure_label(measure))
+    style.remark(figure, " ".join(gaps(rows.rename(columns={"layer_b": "layer"}), layers)))
     return figure
 
 

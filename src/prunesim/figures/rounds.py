@@ -1,7 +1,7 @@
 """Heat map of the similarity of the dense network and each round: layer by round."""
 
 from prunesim.figures import heatmaps, style
-from prunesim.results import dense_to_rounds, reason
+from prunesim.results.reading import dense_to_rounds, gaps, reason
 
 
 def draw(tables, settings):
@@ -38,4 +38,5 @@ def draw(tables, settings):
             axis.set_title(method)
     axes[0, 0].set_ylabel("Layer, from input to output")
     heatmaps.colour_bar(figure, axes, style.measure_label(measure))
+    style.remark(figure, " ".join(gaps(rows, layers)))
     return figure

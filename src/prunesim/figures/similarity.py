@@ -1,16 +1,19 @@
 """The central figure: similarity of the dense network and each pruning round, layer by layer."""
 
+import pandas as pd
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from prunesim.figures import profiles, style
-from prunesim.results import between_replicates, dense_to_rounds, reason, summarise
+from prunesim.results.reading import between_replicates, dense_to_rounds, gaps, reason, summarise
 
 YARDSTICK = {"color": "black", "linestyle": (0, (3, 1.5)), "marker": ""}
 
 
 def draw(tables, settings):
     """Return the figure: one panel a method, one line a round, with the null and the yardstick.
+
+    A layer without a value leaves a gap in all of them, and a remark says why.
 
     Parameters
     ----------
@@ -24,12 +27,13 @@ def draw(tables, settings):
     dense = between_replicates(tables["similarity"], measure)
     pruned, dense = (rows[rows["layer"].isin(layers)] for rows in (pruned, dense))
     why = reason(pruned) or reason(dense) or "no networks have been compared"
+    # A study without pruning rounds still has its yardstick, in one panel.
+    methods = sorted(set(pruned["method"])) or [None]
+    missing = gaps(pd.concat([pruned, dense]), layers)
     pruned, dense = (rows.dropna(subset=["value"]) for rows in (pruned, dense))
     if pruned.empty and dense.empty:
         return style.placeholder(f"No value of {measure} to draw: {why}.")
 
-    # A study without pruning rounds still has its yardstick, in one panel.
-    methods = sorted(set(pruned["method"])) or [None]
     rounds = style.rounded(pruned["round"])
     names = _names(profiles.named(rounds), tables["networks"], methods)
     others = _others(pruned, dense)
@@ -38,9 +42,10 @@ def draw(tables, settings):
     lines = {}
     for axis, method in zip(axes, methods, strict=True):
         mine = pruned[pruned["method"] == method] if method else pruned
-        _draw_null(axis, mine if len(mine) else dense, layers, measure)
+        _draw_null(axis, mine if mine["null"].notna().any() else dense, layers, measure)
         if len(dense):
-            axis.plot(range(len(layers)), dense.groupby("layer")["value"].mean().reindex(layers), zorder=4, **YARDSTICK)
+            yardstick = dense.groupby("layer")["value"].mean().reindex(layers)
+            axis.plot(*profiles.widened(range(len(layers)), yardstick), zorder=4, **YARDSTICK)
         lines |= profiles.draw_rounds(axis, summarise(mine, ["round", "layer"], "value"), colours, layers)
         if len(methods) > 1:
             axis.set_title(method)
@@ -50,10 +55,12 @@ def draw(tables, settings):
     entries = [(lines[round_], name) for round_, name in names.items()] + others
     if entries:
         profiles.add_legend(figure, entries, "Dense against round (weights remaining)" if names else "")
-    if pruned.empty:
-        style.remark(figure, "No pruning round to show.")
-    elif pruned.groupby(["method", "round", "layer"])["value"].count().max() < 2:
-        style.remark(figure, style.ONE_REPLICATE)
+    remarks = []
+    if methods == [None]:
+        remarks.append("No pruning round to show.")
+    elif len(pruned) and pruned.groupby(["method", "round", "layer"])["value"].count().max() < 2:
+        remarks.append(style.ONE_REPLICATE)
+    style.remark(figure, " ".join(remarks + missing))
     return figure
 
 
@@ -69,8 +76,9 @@ def _draw_null(axis, rows, layers, measure):
     null = rows.groupby("layer")["null"].mean().reindex(layers).astype(float)
     # No similarity is below the shade, and no distance above it.
     end = 1.05 * null.max() if measure in style.DISTANCES else 0
-    axis.fill_between(range(len(layers)), end, null, color="0.88", linewidth=0, zorder=1)
-    axis.plot(range(len(layers)), null, color="0.6", linewidth=0.7 * style.scale(), zorder=1)
+    places, null = profiles.widened(range(len(layers)), null)
+    axis.fill_between(places, end, null, color="0.88", linewidth=0, zorder=1)
+    axis.plot(places, null, color="0.6", linewidth=0.7 * style.scale(), zorder=1)
 
 
 def _set_limits(axis, measure):

@@ -11,11 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path
+from prunesim.storage.files import atomic_path
 
 CONTEXTS = ("paper", "notebook", "talk", "poster")
 COLUMN = 3.5  # inches, one column of a journal
 FONT_SCALE = 0.84  # seaborn's paper type is made for a page; a column needs 8 points
+REMARK_LETTER, REMARK_LINE = 0.062, 0.125  # inches
 ONE_REPLICATE = "One replicate, so no interval."
 MARKERS = "osD^vPX<>p"
 DASHES = ["-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 2))]
@@ -154,8 +155,10 @@ def _wrapped(text, width=46):
 
 
 def remark(figure, text):
-    """Write a small remark above the axes, at the left."""
+    """Write a small remark above the axes, at the left, in as many lines as it needs; the figure grows with them."""
     if text:
+        text = _wrapped(text, int(figure.get_figwidth() / scale() / REMARK_LETTER))
+        figure.set_figheight(figure.get_figheight() + text.count("\n") * REMARK_LINE * scale())
         figure.suptitle(text, x=0.01, ha="left", fontsize=matplotlib.rcParams["xtick.labelsize"], color="0.3")
 
 

@@ -5,6 +5,9 @@ config and the network; prices were measured by ``benchmarks/scaling.py`` on the
 those of a GPU are assumptions (`GPU_TFLOPS`). docs/scaling.md holds forecasts against measured times.
 """
 
+from prunesim.activations.sampling import KEYS_AT_ONCE
+from prunesim.networks.batches import dumping_batch, dumping_bytes, evaluation_batch, evaluation_bytes
+
 MEASURED_ON = "one thread of an AMD EPYC, PyTorch 2.14.1, NumPy 2.4.6"
 
 # Seconds until a verb has imported what it needs and read its settings, and does its smallest job.
@@ -65,16 +68,13 @@ GPU_MODULE_STEP = 1e-4
 # Speed of a training on several threads, as a power of their number. Assumed.
 THREADS_POWER = 0.8
 
-EVALUATION_BATCH = 500
-DUMP_BATCH = 250
-
 
 def price(kind, work):
     """Return the seconds that amounts of work take."""
     return sum(PRICES[kind][name] * amount for name, amount in work.items())
 
 
-def training_work(profile, steps, trained, evaluated):
+def training_work(profile, steps, trained, evaluated, batches=0):
     """Return the work of a training.
 
     Parameters
@@ -84,10 +84,12 @@ def training_work(profile, steps, trained, evaluated):
         Of the optimizer.
     trained, evaluated : int
         Images that go through the network with a backward pass, which counts twice, and without.
+    batches : float
+        Of those without.
     """
     passes = 3 * trained + evaluated
     return {
-        "module_step": profile.modules * (steps + evaluated / EVALUATION_BATCH / 3),
+        "module_step": profile.modules * (steps + batches / 3),
         "mac": passes * profile.macs,
         "element": passes * profile.elements,
     }
@@ -158,7 +160,7 @@ MOMENTS_PEAK = 2.2
 
 
 def training_memory(profile, settings, images, gpu):
-    """Return the peak of a training job, (host, GPU).
+    """Return what a training job holds at its peak, in bytes by part, (host, GPU).
 
     Parameters
     ----------
@@ -168,36 +170,52 @@ def training_memory(profile, settings, images, gpu):
     images : prunesim.forecast.images.Images
     gpu : bool
         Whether it trains on a GPU.
+
+    Returns
+    -------
+    host, device : dict of str to float
+        ``loading`` (images while they are copied), ``images``, ``weights``, ``batch`` (of the training),
+        ``evaluation`` (a batch of it) and ``imports``; without a GPU, nothing on it.
     """
     held_out = round(settings["validation"] * images.train)
-    trained = (images.train - held_out) * images.bytes_each
-    stored = (images.train + images.test) * images.bytes_each
+    trained = images.train - held_out
     number = 2 if settings["precision"] == "bfloat16" else 4
     optimizer = 1 if settings["optimizer"] == "sgd" else 2
-    # Weights, gradients, mask and the state of the optimizer, and the outputs that wait for the backward pass.
-    weights = 4 * profile.parameters * (3 + optimizer)
-    batch = settings["batch_size"] * (number * profile.kept + 8 * images.bytes_each)
-    evaluation = EVALUATION_BATCH * (4 * 2 * _largest(profile) + 8 * images.bytes_each)
-    computing = weights + WORKING_SPACE * max(batch, evaluation)
+    layers = profile.layers.values()
+    evaluated = min(evaluation_batch(images.shape, layers), max(held_out, images.test))
+    batch = min(settings["batch_size"], trained) * (number * profile.kept + 8 * images.bytes_each)
+    evaluation = evaluated * evaluation_bytes(images.shape, layers)
+    computing = {
+        "images": (images.train + images.test) * images.bytes_each,
+        # Weights, gradients, mask and the state of the optimizer, and the outputs that wait for the backward pass.
+        "weights": WORKING_SPACE * 4 * profile.parameters * (3 + optimizer),
+        **({"batch": WORKING_SPACE * batch} if batch >= evaluation else {"evaluation": WORKING_SPACE * evaluation}),
+    }
     # The chosen images are copied, and copied again with the channels in front.
-    loading = 2 * trained
+    loading = {"loading": 2 * trained * images.bytes_each}
     if gpu:
-        return IMPORTED["cuda"] + loading, GPU_CONTEXT + stored + computing
-    return IMPORTED["torch"] + max(loading, stored + computing), 0
+        return {"imports": IMPORTED["cuda"], **loading}, {"imports": GPU_CONTEXT, **computing}
+    return {"imports": IMPORTED["torch"], **max(loading, computing, key=lambda parts: sum(parts.values()))}, {}
 
 
-def dumping_memory(profile, images, bytes_each, gpu):
-    """Return the peak of a dump of some images, (host, GPU)."""
-    batch = min(DUMP_BATCH, images)
-    outputs = 4 * batch * sum(_size(shape) for shape in profile.layers.values())
-    largest = 4 * batch * _largest(profile)
+def dumping_memory(profile, images, image, gpu):
+    """Return what a dump of some images of a shape holds at its peak; see `training_memory`.
+
+    Its parts are ``images``, ``weights``, ``outputs`` (of a batch), ``positions`` (while drawn) and ``imports``.
+    """
+    layers = profile.layers.values()
+    batch = min(dumping_batch(image, layers), images)
+    outputs = batch * dumping_bytes(image, layers)
+    places = max(_size(shape[1:]) for shape in layers)
     # One draw of positions at a time: a key and an index for each.
-    drawing = 16 * images * max(_size(shape[1:]) for shape in profile.layers.values())
-    stored = images * bytes_each
-    device = outputs + 2 * largest + 4 * profile.parameters
+    drawn = {"positions": 16 * min(images * places, max(KEYS_AT_ONCE, places))}
+    stored = {"images": images * _size(image)}
+    computing = {"weights": 4 * profile.parameters, "outputs": outputs}
     if gpu:
-        return IMPORTED["cuda"] + stored + max(drawing, 3 * largest), GPU_CONTEXT + stored + device
-    return IMPORTED["torch"] + stored + max(drawing, device + 2 * largest), 0
+        host = max(drawn, {"outputs": 12 * batch * _largest(profile)}, key=lambda parts: sum(parts.values()))
+        return {"imports": IMPORTED["cuda"], **stored, **host}, {"imports": GPU_CONTEXT, **stored, **computing}
+    largest = max(drawn, computing, key=lambda parts: sum(parts.values()))
+    return {"imports": IMPORTED["torch"], **stored, **largest}, {}
 
 
 def comparing_memory(widths, pairs, blocks):

@@ -1,5 +1,6 @@
 """The forecast of a study: jobs, hours, disk, memory, and what breaks first."""
 
+from prunesim.activations.sampling import positions_of
 from prunesim.forecast import costs
 from prunesim.forecast.findings import findings
 from prunesim.forecast.images import image_sizes
@@ -17,7 +18,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     Parameters
     ----------
     config : dict
-        From `prunesim.overlays.read_config`.
+        From `prunesim.resolution.overlays.read_config`.
     machine : prunesim.forecast.jobs.Machine
     given : dict, optional
         What is known of the data set, see `prunesim.forecast.images.image_sizes`.
@@ -70,6 +71,9 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         "sampling": {
             "images": dumped,
             "positions_cap": cap,
+            "test_images": images.test,
+            "positions": {name: positions[name] for name in layers},
+            "all_positions": {name: positions_of({"shape": profile.layers[name]}) for name in layers},
             "samples": {name: dumped * positions[name] for name in layers},
             "neurons": {name: profile.layers[name][0] for name in layers},
         },

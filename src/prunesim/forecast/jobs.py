@@ -3,15 +3,16 @@
 from math import ceil
 from typing import NamedTuple
 
-from prunesim import paths
+from prunesim.activations.sampling import position_cap, positions_of
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.forecast import costs
 from prunesim.forecast.images import published_bytes
+from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.spec import activation_layers, compared_layers
-from prunesim.pruning import select_tensors
-from prunesim.rewinding import first_step, rewind_file, round_training
-from prunesim.sampling import position_cap, positions_of
+from prunesim.pruning.criteria import select_tensors
+from prunesim.pruning.rewinding import first_step, rewind_file, round_training
+from prunesim.study import paths
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
@@ -55,6 +56,8 @@ class Job(NamedTuple):
     cores, gpus : int
     memory, gpu_memory : float
         Peak in bytes.
+    holds, gpu_holds : dict of str to float
+        Of what the peak is made, where it is known; see `prunesim.forecast.costs.training_memory`.
     writes : dict of str to float
         Bytes that stay on disk, by kind.
     """
@@ -67,6 +70,8 @@ class Job(NamedTuple):
     gpus: int = 0
     memory: float = costs.IMPORTED["numpy"]
     gpu_memory: float = 0
+    holds: dict = {}  # noqa: RUF012
+    gpu_holds: dict = {}  # noqa: RUF012
     writes: dict = {}  # noqa: RUF012
 
 
@@ -76,7 +81,7 @@ def study_jobs(config, images, profile, machine):
     Parameters
     ----------
     config : dict
-        From `prunesim.overlays.read_config`.
+        From `prunesim.resolution.overlays.read_config`.
     images : prunesim.forecast.images.Images
     profile : prunesim.forecast.profile.Profile
     machine : Machine
@@ -190,7 +195,8 @@ class _Rules:
         written = self.state * (2 if rule == "train_dense" else 1)
         trained = epochs * (images.train - self.held_out)
         evaluated = epochs * self.held_out + (0 if rule == "rewind_point" else images.test)
-        work = costs.training_work(self.profile, epochs * self.steps_per_epoch, trained, evaluated)
+        batches = evaluated / evaluation_batch(images.shape, self.profile.layers.values())
+        work = costs.training_work(self.profile, epochs * self.steps_per_epoch, trained, evaluated, batches)
         if self.on_gpu:
             seconds = costs.gpu_training_seconds(work, self.tflops)
         else:
@@ -199,7 +205,7 @@ class _Rules:
         read = 2 * images.bytes_each * images.train
         seconds += costs.price("writing", {"byte": written + max(epochs - 1, 0) * checkpoint})
         seconds += self.checking(read + masked)
-        memory, gpu_memory = costs.training_memory(self.profile, training, images, self.on_gpu)
+        holds, gpu_holds = costs.training_memory(self.profile, training, images, self.on_gpu)
         return self.job(
             rule,
             name,
@@ -208,8 +214,10 @@ class _Rules:
             seconds,
             cores=training["threads"],
             gpus=int(self.on_gpu),
-            memory=memory,
-            gpu_memory=gpu_memory,
+            memory=sum(holds.values()),
+            gpu_memory=sum(gpu_holds.values()),
+            holds=holds,
+            gpu_holds=gpu_holds,
             writes={"networks": written},
         )
 
@@ -226,7 +234,7 @@ class _Rules:
             seconds = 2 * work.pop("mac") / (self.tflops * 1e12) + costs.price("dumping", work)
         else:
             seconds = costs.price("dumping", work)
-        memory, gpu_memory = costs.dumping_memory(self.profile, images, self.images.bytes_each, self.on_gpu)
+        holds, gpu_holds = costs.dumping_memory(self.profile, images, self.images.shape, self.on_gpu)
         return self.job(
             "dump",
             f"activations/{folder}",
@@ -235,8 +243,10 @@ class _Rules:
             seconds,
             cores=self.training["threads"],
             gpus=int(self.on_gpu),
-            memory=memory,
-            gpu_memory=gpu_memory,
+            memory=sum(holds.values()),
+            gpu_memory=sum(gpu_holds.values()),
+            holds=holds,
+            gpu_holds=gpu_holds,
             writes={"activations": written},
         )
 

@@ -1,10 +1,10 @@
 """Which files of the user's a network is made of: its own and those beside it that it imports. Without PyTorch."""
 
+import ast
 import contextlib
 import os
 from pathlib import Path
 
-from prunesim.closure import imports
 from prunesim.networks.spec import own_file
 
 
@@ -36,10 +36,24 @@ def network_files(name, root="."):
             continue
         found.add(file)
         with contextlib.suppress(SyntaxError, ValueError):  # loading it says so
-            for level, module in imports(file):
+            for level, module in _imports(file):
                 waiting += _files_of(module, [file.parents[level - 1]] if level else places)
     shown = {_shown(file, path, root) for file in found} - {path}
     return [path, *sorted(shown)]
+
+
+def _imports(path):
+    """Yield what a source file imports, wherever in it: ``(level, name)`` each, level 0 unless the import is relative.
+
+    Of ``from a import b``, both ``a`` and ``a.b`` are given, as b may be a module.
+    """
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from ((0, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = f"{node.module}." if node.module else ""
+            yield from [(node.level, node.module)] if node.module else []
+            yield from ((node.level, f"{base}{alias.name}") for alias in node.names)
 
 
 def _files_of(name, places):

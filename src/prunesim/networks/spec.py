@@ -125,7 +125,7 @@ def activation_layers(network):
     ----------
     network : dict
         The ``network`` section of the config; of any but a built-in network with its list of layers, which
-        `prunesim.networks.discovery.check_study` fills in.
+        `prunesim.resolution.overlays.check_study` fills in.
 
     Returns
     -------

@@ -12,6 +12,7 @@ import numpy as np
 from prunesim.errors import PrunesimError
 from prunesim.similarity.checks import check_matrix, check_rows
 from prunesim.similarity.kernels import nearest, squared_distances
+from prunesim.similarity.layers import in_range
 
 MAXIMUM_SAMPLES = 5000
 DIMENSION_NEIGHBOURS = 20
@@ -168,11 +169,9 @@ def compare_curvature(x, y, *, dimension=None, neighbours=None, points=200, plan
     rows = np.sort(np.random.default_rng(seed).permutation(count)[:MAXIMUM_SAMPLES])
     result, samples = {}, []
     for matrix, name, side in zip(matrices, names, ("a", "b"), strict=True):
-        layer = np.asarray(matrix[rows], dtype=np.float64)
+        layer = np.asarray(in_range(matrix[rows], name), dtype=np.float64)
         layer = layer - layer.mean(axis=0)
         size = np.sqrt((layer**2).sum(axis=1).mean())
-        if not np.isfinite(size):
-            raise PrunesimError(f"{name} holds NaN, infinite or huge values; all must be finite.")
         if size == 0:
             raise PrunesimError(f"{name} has no variance, and so no curvature.")
         layer = layer / size

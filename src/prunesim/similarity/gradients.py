@@ -66,18 +66,19 @@ def _leading_correlations(pair, count):
     return -(a * rho[:count]) @ a.T / (2 * count), -(b * rho[:count]) @ b.T / (2 * count), a @ b.T / count
 
 
-def svcca_gradient(pair, variance=0.99):
+def svcca_gradient(pair, variance=0.99, directions=None):
     """Derivatives of SVCCA, the numbers of principal directions fixed.
 
     Beside those of CCA within the kept directions: a change of the co-moments turns them towards the others.
     """
     networks = (pair.first, pair.second)
-    left, rho, right = pair.principal(variance)
-    counts = [int(network.principal_count(variance)[0]) for network in networks]
+    left, rho, right = pair.principal(variance, directions)
+    counts = [int(network.principal_count(variance, directions)[0]) for network in networks]
     size = min(counts)
     left, rho, right = left[: counts[0], :size], rho[0, :size], right[:size, : counts[1]]
     white = [
-        network.principal_whitening(variance)[0, :, :count] for network, count in zip(networks, counts, strict=True)
+        network.principal_whitening(variance, directions)[0, :, :count]
+        for network, count in zip(networks, counts, strict=True)
     ]
     cross = pair.comoment[0]
     a, b = white[0] @ left, white[1] @ right.T

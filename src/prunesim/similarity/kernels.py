@@ -44,15 +44,21 @@ def squared_distances(sample):
 
 
 def prepare_rbf(sample, blocks, bandwidth=1.0):
-    """Return the Gaussian kernel exp(-d^2 / (2 bandwidth^2 median(d^2))) and its own HSIC, stacked.
+    """Return the Gaussian kernel exp(-d^2 / (2 bandwidth^2 median(d^2))) less 1, and its own HSIC, stacked.
 
-    The median is that of all squared distances, the zero diagonal included (Kornblith et al. 2019).
+    The median is that of all squared distances, the zero diagonal included (Kornblith et al. 2019). Centring takes the
+    1 away again; without it a kernel of large bandwidth keeps its digits.
     """
     distances = squared_distances(sample)
     median = np.median(distances)
     if median == 0:
         raise PrunesimError("more than half of the pairs of samples are equal, so that the median distance is 0")
-    kernel = np.exp(distances / (-2 * bandwidth**2 * median))
+    with np.errstate(over="ignore", under="ignore"):
+        width = np.float64(bandwidth) ** 2 * (2 * median)
+        # Never 0: the distance of a sample to itself would be 0 / 0.
+        kernel = np.expm1(distances / -max(width, np.finfo(np.float64).tiny))
+        # Of size 1 whatever the bandwidth, so that products of four do not vanish.
+        kernel /= np.abs(kernel).max() or 1.0
     return kernel, _hsic(kernel, kernel, blocks)
 
 
@@ -61,7 +67,8 @@ def cka_rbf(first, second, blocks, bandwidth=1.0):
 
     Bandwidths of left-out stacks are those of the whole sample.
     """
-    return _hsic(first[0], second[0], blocks) / np.sqrt(first[1] * second[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return _hsic(first[0], second[0], blocks) / np.sqrt(first[1] * second[1])
 
 
 def _hsic(k, l, blocks):  # noqa: E741

@@ -9,6 +9,9 @@ import numpy as np
 
 from prunesim.similarity.statistics import RANK_TOLERANCE
 
+# What is left of a difference of terms below this share of them has too few digits to be a value.
+CANCELLED = 1e-10
+
 
 def _ratio(numerator, denominator):
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -57,21 +60,22 @@ def leading_count(rho, share):
     return np.minimum(count, rho.shape[1])
 
 
-def svcca(pair, variance=0.99):
+def svcca(pair, variance=0.99, directions=None):
     """Mean canonical correlation after PCA to `variance` of each network (Raghu et al. 2017).
 
-    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix.
+    Keeps the smallest k with sum(s[:k]**2) >= variance * sum(s**2), s the singular values of the centred matrix; or
+    the first k = `directions`, where that is given, and no more than there are.
     """
-    smaller = np.minimum(pair.first.principal_count(variance), pair.second.principal_count(variance))
-    return _ratio(svcca_correlations(pair, variance).sum(axis=1), smaller)
+    counts = (network.principal_count(variance, directions) for network in (pair.first, pair.second))
+    return _ratio(svcca_correlations(pair, variance, directions).sum(axis=1), np.minimum(*counts))
 
 
-def svcca_correlations(pair, variance=0.99):
+def svcca_correlations(pair, variance=0.99, directions=None):
     """Return the canonical correlations of the kept principal directions, (stack, k), largest first.
 
     Entries beyond min(k_x, k_y) are 0.
     """
-    return pair.principal(variance)[1]
+    return pair.principal(variance, directions)[1]
 
 
 def pwcca(pair, weights="first"):
@@ -107,24 +111,30 @@ def cka_linear(pair):
 
 
 def cka_linear_debiased(pair):
-    """Linear CKA from the unbiased HSIC (Song et al. 2012, eq. 5; Kornblith et al. 2019). May be below 0."""
+    """Linear CKA from the unbiased HSIC (Song et al. 2012, eq. 5; Kornblith et al. 2019). From -1 to 1."""
     first = _unbiased_hsic(pair.first.gram, pair.first.width, pair.first.width)
     second = _unbiased_hsic(pair.second.gram, pair.second.width, pair.second.width)
-    cross = _unbiased_hsic(pair.gram, pair.first.width, pair.second.width)
-    return _ratio(cross, np.sqrt(first * second))
+    cross, _ = _unbiased_hsic(pair.gram, pair.first.width, pair.second.width)
+    return _ratio(cross, np.sqrt(_above_rounding(*first) * _above_rounding(*second)))
+
+
+def _above_rounding(hsic, terms):
+    """Return the HSIC of a layer with itself, NaN where its terms cancel: no two samples have anything in common."""
+    return np.where(hsic > CANCELLED * terms, hsic, np.nan)
 
 
 def _unbiased_hsic(gram, p, q):
-    """Return n (n - 3) HSIC_1 of two linear kernels, (stack,), from Grams of features with row norms.
+    """Return n (n - 3) HSIC_1 of two linear kernels and the size of its terms, both (stack,).
 
-    HSIC_1 does not change when the samples are shifted, so that the shifted moments serve as they are.
+    From Grams of features with row norms. HSIC_1 does not change when the samples are shifted, so that the shifted
+    moments serve as they are.
     """
     n = gram[:, -1, -1]
     cross = gram[:, :p, :q]
     sum_x, sum_y = gram[:, :p, -1], gram[:, -1, :q]
     norm_x, norm_y = gram[:, p, -1], gram[:, -1, q]
     norms = gram[:, p, q]
-    both = _squares(cross) - norms
+    products = _squares(cross)
     ones_x = _squares(sum_x) - norm_x
     ones_y = _squares(sum_y) - norm_y
     chain = (
@@ -133,7 +143,9 @@ def _unbiased_hsic(gram, p, q):
         - np.einsum("bi,bi->b", sum_y, gram[:, p, :q])
         + norms
     )
-    return both + ones_x * ones_y / ((n - 1) * (n - 2)) - 2 / (n - 2) * chain
+    ones = ones_x * ones_y / ((n - 1) * (n - 2))
+    chained = 2 / (n - 2) * chain
+    return products - norms + ones - chained, products + abs(norms) + abs(ones) + abs(chained)
 
 
 def nbs(pair):
@@ -171,7 +183,7 @@ def subspace_match_curve(pair, epsilons):
 def _maximum_match(xx, yy, xy, epsilon):
     first, unit_x = _unit_gram(xx)
     second, unit_y = _unit_gram(yy)
-    scale_x, scale_y = (np.sqrt(np.diag(gram)) for gram in (xx, yy))
+    scale_x, scale_y = (_norms(gram) for gram in (xx, yy))
     cross = np.zeros_like(xy)
     both = np.ix_(first, second)
     cross[both] = xy[both] / scale_x[first][:, None] / scale_y[second]
@@ -187,12 +199,17 @@ def _maximum_match(xx, yy, xy, epsilon):
 
 
 def _unit_gram(gram):
-    norm = np.sqrt(np.diag(gram))
+    norm = _norms(gram)
     live = np.flatnonzero(norm > 0)
     unit = np.zeros_like(gram)
     grid = np.ix_(live, live)
     unit[grid] = gram[grid] / norm[live][:, None] / norm[live]
     return live, unit
+
+
+def _norms(gram):
+    """Return the norms of neurons; 0 where rounding left a square below it."""
+    return np.sqrt(np.clip(np.diag(gram), 0, None))
 
 
 def _residual(cross, gram):

@@ -92,7 +92,7 @@ MEASURES = {
         "Raghu et al. 2017",
         gradient=gradients.svcca_gradient,
         needs_samples=True,
-        settings={"variance": 0.99},
+        settings={"variance": 0.99, "directions": None},
     ),
     "pwcca": Measure(
         linear.pwcca,
@@ -109,7 +109,7 @@ MEASURES = {
     "cka_linear_debiased": Measure(
         linear.cka_linear_debiased,
         "Song et al. 2012; Kornblith et al. 2019",
-        bounds=(-math.inf, math.inf),
+        bounds=(-1.0, 1.0),
         minimum_samples=4,
         needs_norms=True,
     ),
@@ -133,6 +133,7 @@ MEASURES = {
         "Wang et al. 2018",
         orthogonal=False,
         translation=False,
+        needs_samples=True,
         bias_corrected=False,
         settings={"epsilon": 0.5},
     ),
@@ -195,14 +196,15 @@ def _check(setting, value):
         return
     rules = {
         "variance": (lambda v: 0 < v <= 1, "above 0 and at most 1"),
+        "directions": (lambda v: v is None or (v == int(v) and v >= 1), "a whole number of at least 1, or None"),
         "epsilon": (lambda v: 0 <= v <= 1, "between 0 and 1"),
         "neighbours": (lambda v: v == int(v) and v >= 1, "a whole number of at least 1"),
-        "bandwidth": (lambda v: v > 0, "above 0"),
+        "bandwidth": (lambda v: 0 < v < math.inf, "above 0 and finite"),
     }
     fits, text = rules[setting]
     try:
         fine = bool(fits(value))
-    except TypeError:
+    except (TypeError, ValueError, OverflowError):  # no number, NaN, infinite
         fine = False
     if not fine:
         raise PrunesimError(f"The setting {setting} is {value!r}; it must be {text}.")

@@ -20,9 +20,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.files import atomic_path
-from prunesim.seeds import derive_seed
 from prunesim.similarity.threads import blas_threads, spread, stream
+from prunesim.storage.files import atomic_path
+from prunesim.study.seeds import derive_seed
 
 SHIFT_ROWS = 1024
 CHUNK_BYTES = 128 << 20
@@ -149,7 +149,7 @@ def accumulate(
             local.buffer = np.empty((images * rows_per_image, starts[-1]), dtype=precision)
             local.buffer[:, starts[1:] - 1] = 1
         chunk = local.buffer[: (stop - start) * rows_per_image]
-        # NaN and infinite values show in the sums; `check_finite` names them.
+        # NaN and infinite values show in the sums; `prunesim.similarity.layers` names them.
         with np.errstate(invalid="ignore", over="ignore"):
             for i, matrix in enumerate(matrices):
                 part = chunk[:, starts[i] : starts[i] + widths[i]]
@@ -224,10 +224,10 @@ def _well_conditioned(matrix):
 def _shift(matrix, precision, norms):
     # A fixed number of rows, whatever the chunk: the same data give the same shift. Where the mean is less than
     # a standard deviation it costs no digits, except of row norms, and a copy is twice as fast as a difference.
-    sample = np.asarray(matrix[:SHIFT_ROWS], dtype=np.float64)
-    mean = sample.mean(axis=0)
-    if not norms:
-        with np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
+        sample = np.asarray(matrix[:SHIFT_ROWS], dtype=np.float64)
+        mean = sample.mean(axis=0)
+        if not norms:
             mean[np.abs(mean) <= sample.std(axis=0)] = 0
     return mean.astype(precision).astype(np.float64)
 

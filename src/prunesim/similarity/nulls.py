@@ -7,12 +7,12 @@ from prunesim.similarity.threads import spread
 
 
 def permutation_nulls(matrices, pairs, networks, measures, settings, draws, n_images, seed, options):
-    """Return {(i, j, measure): mean of the measure over random orders of the images of one network}."""
+    """Return {(i, j, measure): the measure at each of some random orders of the images of one network, a list}."""
     if not draws or not measures or n_images < 2:
         return {}
-    whole = [Network(network.gram[:1], network.shift) for network in networks]
+    whole = [Network(network.gram[:1], network.shift, network.neurons) for network in networks]
     distinct = sorted(set(pairs))
-    sums = {}
+    drawn = {}
     for stack, orders, where in _null_passes(distinct, draws, n_images, seed):
         moments = accumulate([matrices[i] for i in stack], where.values(), orders=orders, squares=False, **options)
 
@@ -27,8 +27,13 @@ def permutation_nulls(matrices, pairs, networks, measures, settings, draws, n_im
 
         for found in spread(values, where.items()):
             for key, value in found.items():
-                sums[key] = sums.get(key, 0.0) + value / draws
-    return sums
+                drawn.setdefault(key, []).append(value)
+    return drawn
+
+
+def null_of(drawn):
+    """Return the null, the mean of what was drawn, or None where nothing was."""
+    return sum(value / len(drawn) for value in drawn) if drawn else None
 
 
 def _null_passes(pairs, draws, n_images, seed):

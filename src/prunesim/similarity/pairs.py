@@ -2,18 +2,21 @@
 
 from collections import Counter
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from prunesim.similarity.checks import check_finite, check_matrix, check_rows, refusal
+from prunesim.errors import PrunesimError
+from prunesim.similarity.checks import check_matrix, check_pairs, check_rows, few_samples, refusal, settled, whole
 from prunesim.similarity.gradients import influence
 from prunesim.similarity.jackknife import MINIMUM_BLOCKS, half_bias, halves, jackknife_interval, leave_one_out
+from prunesim.similarity.layers import moments_of, prepared
 from prunesim.similarity.measures import selected, split_settings
-from prunesim.similarity.moments import CHUNK_BYTES, accumulate, block_edges, image_order, stacks_everything
-from prunesim.similarity.nulls import permutation_nulls
+from prunesim.similarity.moments import CHUNK_BYTES, block_edges, image_order, stacks_everything
+from prunesim.similarity.nulls import null_of, permutation_nulls
 from prunesim.similarity.statistics import Network, Pair, stacked
 from prunesim.similarity.subsets import KernelSubset
-from prunesim.similarity.threads import spread
+from prunesim.similarity.threads import physical_memory, spread
 
 # Moments of one pass over the files; more pairs than fit take more passes.
 MEMORY_BYTES = 1 << 30
@@ -63,7 +66,8 @@ def compare_pairs(
     -------
     list of dict
         One a pair and measure, in that order, with the keys ``a``, ``b``, ``measure``, ``value``, ``ci_low``,
-        ``ci_high``, ``null``, ``n_images``, ``n_samples``, ``rank_a``, ``rank_b``, ``note``. What cannot be computed is
+        ``ci_high``, ``null``, ``drawn`` (what the null is the mean of), ``n_images``, ``n_samples``, ``rank_a``,
+        ``rank_b``, ``note``. What cannot be computed is
         None, with the reason in ``note``, which is "" otherwise. Kernel measures count the samples that they use.
 
     Raises
@@ -73,75 +77,127 @@ def compare_pairs(
     """
     names = [f"matrix {i}" for i in range(len(matrices))] if names is None else list(names)
     matrices = [check_matrix(matrix, name) for matrix, name in zip(matrices, names, strict=True)]
-    pairs = [(int(a), int(b)) for a, b in pairs]
+    pairs = check_pairs(pairs, len(matrices))
     measures = selected(measures)
-    given, settings = settings, split_settings(measures, settings)
+    settings = split_settings(measures, settings)
     if not pairs:
         return []
-    n_samples, n_images = check_rows(matrices, rows_per_image, names)
-    widths = [matrix.shape[1] for matrix in matrices]
-    if len(pairs) > 1 and _bytes(widths, pairs, blocks) > MEMORY_BYTES:
-        halves_of_pairs = (pairs[: len(pairs) // 2], pairs[len(pairs) // 2 :])
-        options = {"rows_per_image": rows_per_image, "blocks": blocks, "draws": draws, "seed": seed, "names": names}
-        options |= {"chunk_bytes": chunk_bytes} | given
-        return [row for part in halves_of_pairs for row in compare_pairs(matrices, part, list(measures), **options)]
+    n_samples, n_images = check_rows(matrices, whole(rows_per_image, "rows_per_image", 1), names)
+    blocks, draws, seed = (whole(value, name) for value, name in ((blocks, "blocks"), (draws, "draws"), (seed, "seed")))
+    sample = Sample(n_samples, n_images, rows_per_image, blocks, draws, seed, chunk_bytes)
+    layers = {i: prepared(matrices[i], names[i]) for i in sorted({i for pair in pairs for i in pair})}
+    return _compare(layers, names, pairs, measures, settings, sample)
+
+
+class Sample(NamedTuple):
+    """What is the same for all pairs: samples, images, and how they are dealt with; see `compare_pairs`."""
+
+    n_samples: int
+    n_images: int
+    rows_per_image: int
+    blocks: int
+    draws: int
+    seed: int
+    chunk_bytes: int
+
+
+def _compare(layers, names, pairs, measures, settings, about):
+    """Return the rows of `compare_pairs`; pairs whose moments do not fit into memory together are done in turn."""
+    widths = {i: layer.coordinates.shape[1] for i, layer in layers.items()}
+    needed = _bytes(widths, pairs, about.blocks)
+    if len(pairs) > 1 and needed > MEMORY_BYTES:
+        half = len(pairs) // 2
+        return [
+            row
+            for part in (pairs[:half], pairs[half:])
+            for row in _compare(layers, names, part, measures, settings, about)
+        ]
+    _check_memory(needed, [widths[i] for i in pairs[0]], about)
     used = _by_degree(pairs)
     place = {matrix: i for i, matrix in enumerate(used)}
-    taken = [matrices[i] for i in used]
     local = [(place[a], place[b]) for a, b in pairs]
 
-    edges = block_edges(n_images, blocks or 1)
+    edges = block_edges(about.n_images, about.blocks or 1)
     interval_note = ""
-    if blocks and len(edges) - 1 < MINIMUM_BLOCKS:
+    if about.blocks and len(edges) - 1 < MINIMUM_BLOCKS:
         interval_note = f"no interval: {len(edges) - 1} blocks of images, at least {MINIMUM_BLOCKS} are needed"
-    with_interval = bool(blocks) and not interval_note
+    with_interval = bool(about.blocks) and not interval_note
     linear, kernel = ({name: m for name, m in measures.items() if m.kind == kind} for kind in ("linear", "kernel"))
     options = {
-        "rows_per_image": rows_per_image,
+        "rows_per_image": about.rows_per_image,
         "norms": any(measure.needs_norms for measure in linear.values()),
-        "chunk_bytes": chunk_bytes,
+        "chunk_bytes": about.chunk_bytes,
     }
-    order = image_order(n_images, seed, "blocks")
+    order = image_order(about.n_images, about.seed, "blocks")
     # Within a block the order is free; ascending, it reads the files forward.
     forward = np.concatenate([np.sort(part) for part in np.split(order, edges[1:-1])])
-    orders = [forward] * len(taken) if with_interval else None
-    moments = accumulate(taken, local, orders=orders, edges=edges, **options)
-    check_finite(moments, [names[i] for i in used])
-    sample = BlockedSample(moments, edges, n_images, with_interval)
-    nulls = permutation_nulls(taken, local, sample.networks, linear, settings, draws, n_images, seed, options)
-    subset = KernelSubset(n_images, rows_per_image, order, edges, with_interval, seed) if kernel else None
-    kernel_values = subset.values(taken, local, sample.networks, kernel, settings, draws) if kernel else {}
+    orders = [forward] * len(used) if with_interval else None
+    taken, moments = moments_of(
+        [layers[i] for i in used], [names[i] for i in used], local, orders=orders, edges=edges, **options
+    )
+    sample = BlockedSample(moments, edges, about.n_images, with_interval, [layer.neurons for layer in taken])
+    nulls = permutation_nulls(
+        [layer.coordinates for layer in taken],
+        local, sample.networks, linear, settings, about.draws, about.n_images, about.seed, options,
+    )  # fmt: skip
+    kernel_values = {}
+    if kernel:
+        subset = KernelSubset(about.n_images, about.rows_per_image, order, edges, with_interval, about.seed)
+        kernel_values = subset.values(
+            [layer.matrix for layer in taken], local, sample.networks, kernel, settings, about.draws
+        )
+    ranks = [
+        int(network.rank[0]) if layer.rank is None else layer.rank
+        for network, layer in zip(sample.networks, taken, strict=True)
+    ]
 
     def rows_of(index):
         (a, b), (i, j) = pairs[index], local[index]
         first, second = sample.networks[i], sample.networks[j]
         pair = BlockedPair(sample, i, j)
         notes = {
-            name: refusal(measure, n_samples, first, second, (names[a], names[b])) for name, measure in measures.items()
+            name: refusal(measure, about.n_samples, first, second, (names[a], names[b]))
+            for name, measure in measures.items()
         }
         found = pair.measured({name: m for name, m in linear.items() if not notes[name]}, settings)
         rows = []
         for name, measure in measures.items():
             row = {"a": a, "b": b, "measure": name, "value": None, "ci_low": None, "ci_high": None, "null": None}
-            row |= {"n_images": n_images, "n_samples": n_samples}
-            row |= {"rank_a": int(first.rank[0]), "rank_b": int(second.rank[0]), "note": notes[name]}
+            row |= {"drawn": []}
+            row |= {"n_images": about.n_images, "n_samples": about.n_samples}
+            row |= {"rank_a": ranks[i], "rank_b": ranks[j], "note": notes[name]}
             if name in found:
-                row |= {"null": nulls.get((i, j, name)), "note": interval_note} | found[name]
+                few = few_samples(measure, about.n_samples, first.neurons, second.neurons)
+                drawn = nulls.get((i, j, name), [])
+                row |= {"null": null_of(drawn), "drawn": drawn, "note": interval_note} | found[name]
+                row["note"] = "; ".join(filter(None, (few, row["note"])))
             elif not notes[name]:
                 row |= {"n_images": subset.n_images, "n_samples": len(subset.rows)}
-                values, row["null"], row["note"] = kernel_values[i, j, name]
+                values, drawn, row["note"] = kernel_values[i, j, name]
+                row |= {"null": null_of(drawn), "drawn": drawn}
                 if values is not None:
                     row["value"], row["note"] = float(values[0]), interval_note
                     if with_interval:
                         row |= exact_interval(measure, values, subset.sizes)
-            rows.append(row)
+            rows.append(settled(row, measure))
         return rows
 
     return [row for rows in spread(rows_of, range(len(pairs))) for row in rows]
 
 
+def _check_memory(needed, widths, about):
+    """Refuse a pair whose moments are larger than the memory of the machine, before anything is computed."""
+    memory = physical_memory()
+    if memory and needed > memory:
+        raise PrunesimError(
+            f"Comparing {widths[0]} with {widths[1]} neurons on {about.n_samples} samples needs {needed / 1e9:.0f} GB, "
+            f"and the machine has {memory / 1e9:.0f} GB of memory; average maps to fewer positions, take fewer samples "
+            "than neurons, or fewer blocks of images."
+        )
+
+
 def _bytes(widths, pairs, blocks):
-    """Return about how much memory the moments of the pairs take."""
+    """Return about how much memory the moments of the pairs take; `widths` by matrix."""
     products = {(min(pair), max(pair)) for pair in pairs} | {(i, i) for pair in pairs for i in pair}
     used = sorted({i for pair in products for i in pair})
     if stacks_everything(len(products), [widths[i] for i in used]):
@@ -168,9 +224,10 @@ class BlockedSample:
         Stacks of the whole sample and the sample without each block, for measures that have no gradient.
     """
 
-    def __init__(self, moments, edges, n_images, with_interval):
+    def __init__(self, moments, edges, n_images, with_interval, neurons=None):
         blocks = len(edges) - 1
         self.moments = moments
+        self.neurons = neurons or moments.widths
         self.sizes = np.diff(edges)
         self.n_images = n_images
         self.with_interval = with_interval
@@ -184,8 +241,8 @@ class BlockedSample:
         return np.ascontiguousarray(self.moments.gram(i, j), dtype=np.float64)
 
     def _networks(self, parts):
-        pairs = zip(self.squares, self.moments.shifts, strict=True)
-        return [Network(stacked(square, parts), shift) for square, shift in pairs]
+        found = zip(self.squares, self.moments.shifts, self.neurons, strict=True)
+        return [Network(stacked(square, parts), shift, neurons) for square, shift, neurons in found]
 
     @cached_property
     def left_out(self):
@@ -275,7 +332,8 @@ def widened(found, limits):
 
 def exact_interval(measure, values, sizes):
     """Return the limits for a measure computed anew without each block, (1 + blocks,) values."""
-    changes = values[1:] - values[0]
+    with np.errstate(invalid="ignore"):
+        changes = values[1:] - values[0]
     bias = (len(changes) - 1) * changes.mean() if measure.bias_corrected else 0.0
     return intervals([measure], values[:1], changes[None], sizes, np.array([bias]))[0]
 

@@ -15,6 +15,8 @@ from prunesim.similarity.moments import shift_map
 # variance, are rounding noise in a matrix that went through a product (squared: 1e-12).
 RANK_TOLERANCE = 1e-12
 EPSILON = np.finfo(np.float64).eps
+# Squares below this have lost digits.
+DENORMAL = np.finfo(np.float64).tiny / EPSILON
 
 
 def remembered(method):
@@ -44,6 +46,20 @@ def centred(gram, p, q):
     return gram[:, :p, :q] - gram[:, :p, -1:] * gram[:, -1:, :q] / count
 
 
+def rounding_of(count, squares, mean):
+    """Return up to which sum of squares about its mean a neuron may owe it to rounding.
+
+    Parameters
+    ----------
+    count : array_like
+        Number of samples.
+    squares : array_like
+        Sum of squares as it was added up, about a shift near the mean.
+    mean : array_like
+    """
+    return 64 * EPSILON * squares + count * ((16 * EPSILON * mean) ** 2 + DENORMAL)
+
+
 class Network:
     """The statistics of one network: co-moments, live neurons, whitening, rank.
 
@@ -53,12 +69,15 @@ class Network:
         (stack, p + e, p + e), from `stacked`.
     shift : numpy.ndarray
         (p,)
+    neurons : int, optional
+        Number of neurons where the moments are of something else (`prunesim.similarity.layers`); p by default.
     """
 
-    def __init__(self, gram, shift):
+    def __init__(self, gram, shift, neurons=None):
         self.gram = gram
         self.shift = shift
         self.width = len(shift)
+        self.neurons = neurons or self.width
         self.count = gram[:, -1, -1]
 
     @cached_property
@@ -72,8 +91,7 @@ class Network:
         p = self.width
         shifted = np.einsum("bii->bi", self.gram[:, :p, :p])
         mean = self.shift + self.gram[:, -1, :p] / self.count[:, None]
-        rounding = 64 * EPSILON * shifted[:1] + self.count[:, None] * (16 * EPSILON * mean) ** 2
-        return np.einsum("bii->bi", self.comoment) > rounding
+        return np.einsum("bii->bi", self.comoment) > rounding_of(self.count[:, None], shifted[:1], mean)
 
     @cached_property
     def scale(self):
@@ -118,19 +136,21 @@ class Network:
         return _cut(*np.linalg.eigh(self.comoment * self.live[:, :, None] * self.live[:, None, :]))
 
     @remembered
-    def principal_count(self, variance):
-        """(stack,): the smallest number of principal directions with that share of the variance."""
+    def principal_count(self, variance, directions=None):
+        """(stack,): the smallest number of principal directions with that share of the variance, or a given number."""
         values = self.principal_basis[0]
+        if directions is not None:
+            return np.minimum(directions, (values > 0).sum(axis=1))
         cumulative = np.cumsum(values, axis=1)
         # The slack keeps a share that is met exactly from being missed by rounding.
         goal = variance * cumulative[:, -1:] * (1 - 1e-13)
         return np.minimum((cumulative < goal).sum(axis=1) + 1, (values > 0).sum(axis=1))
 
     @remembered
-    def principal_whitening(self, variance):
+    def principal_whitening(self, variance, directions=None):
         """(stack, p, k): whitening of the leading principal directions, 0 in columns that an entry does not keep."""
         values, vectors = self.principal_basis
-        counts = self.principal_count(variance)
+        counts = self.principal_count(variance, directions)
         largest = counts.max()
         kept = np.arange(largest) < counts[:, None]
         return vectors[:, :, :largest] * (_inverse(np.sqrt(values[:, :largest])) * kept)[:, None, :]
@@ -204,9 +224,9 @@ class Pair:
         return self._decomposed(self.comoment)
 
     @remembered
-    def principal(self, variance):
+    def principal(self, variance, directions=None):
         """Left vectors, correlations (stack, k) and right vectors between the kept principal directions."""
-        first, second = (network.principal_whitening(variance) for network in (self.first, self.second))
+        first, second = (network.principal_whitening(variance, directions) for network in (self.first, self.second))
         left, values, right = self._decomposed(first.transpose(0, 2, 1) @ self.comoment @ second)
         return left, np.clip(values, 0, 1), right
 

@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.seeds import derive_seed
 from prunesim.similarity.checks import refusal
 from prunesim.similarity.kernels import sampled_rows
 from prunesim.similarity.moments import image_order
+from prunesim.study.seeds import derive_seed
 
 # Kernels of 2,000 samples take 32 MB each.
 KEPT_KERNELS = 12
@@ -53,7 +53,7 @@ class KernelSubset:
         return np.asarray(matrix[rows])
 
     def values(self, matrices, pairs, networks, measures, settings, draws):
-        """Return {(i, j, measure): (stack of values or None, null or None, note)}."""
+        """Return {(i, j, measure): (stack of values or None, values drawn for the null, note)}."""
         results = {}
         for name, measure in measures.items():
 
@@ -68,17 +68,17 @@ class KernelSubset:
                 try:
                     values = measure.function(prepare(i), prepare(j), self.blocks, **settings[name])
                 except PrunesimError as error:
-                    results[i, j, name] = None, None, f"no value: {error}"
+                    results[i, j, name] = None, [], f"no value: {error}"
                     continue
                 null = []
                 for draw in range(draws if self.n_images > 1 else 0):
                     try:
                         first, second = self._whole(prepare(i)), prepare(j, draw)
-                        null.append(measure.function(first, second, None, **settings[name])[0])
+                        null.append(float(measure.function(first, second, None, **settings[name])[0]))
                     except PrunesimError:
                         null = []
                         break
-                results[i, j, name] = values, float(np.mean(null)) if null else None, ""
+                results[i, j, name] = values, null, ""
         return results
 
     @staticmethod

@@ -1,4 +1,4 @@
-"""Threads: BLAS uses those it was given; many small decompositions are spread over as many."""
+"""Threads and memory: BLAS uses those it was given; many small decompositions are spread over as many."""
 
 import contextlib
 import os
@@ -13,6 +13,14 @@ def blas_threads():
         if value.isdigit() and int(value) > 0:
             return int(value)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def physical_memory():
+    """Return the bytes of memory of the machine, None where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return None
 
 
 def spread(function, items):

@@ -1,0 +1,1 @@
+"""Training and retraining, on what remains of a network."""

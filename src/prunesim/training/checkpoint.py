@@ -8,10 +8,10 @@ from pathlib import Path
 
 import torch
 
-from prunesim.arrays import load_tensors, save_tensors
 from prunesim.errors import PrunesimError
-from prunesim.files import remove_leftovers
 from prunesim.networks.state import load_arrays, network_arrays
+from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.storage.files import remove_leftovers
 
 
 def save_checkpoint(path, network, state, *, fingerprint, epoch, history):

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from prunesim.seeds import derive_seed
+from prunesim.study.seeds import derive_seed
 
 
 def validation_split(labels, share, study_seed):

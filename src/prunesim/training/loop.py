@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.batches import EVALUATION
 from prunesim.networks.tracing import main_output
 from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
 from prunesim.training.data import crop_and_flip
@@ -14,10 +15,8 @@ from prunesim.training.optimizer import initial_state
 from prunesim.training.optimizer import step as optimizer_step
 from prunesim.training.schedule import learning_rates
 
-EVALUATION_BATCH = 500
 
-
-def evaluate(network, images, labels, normalise, autocast):
+def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION):
     """Return the mean cross-entropy and the accuracy (correct / N) on a set of images.
 
     Parameters
@@ -31,6 +30,8 @@ def evaluate(network, images, labels, normalise, autocast):
     normalise : callable
     autocast : callable
         Returns the context of the forward pass.
+    batch_size : int
+        How many images go through the network at a time, see `prunesim.networks.batches`.
 
     Returns
     -------
@@ -41,8 +42,8 @@ def evaluate(network, images, labels, normalise, autocast):
     loss = torch.zeros((), dtype=torch.float64 if images.device.type != "mps" else torch.float32, device=images.device)
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
     with torch.no_grad():
-        for start in range(0, len(images), EVALUATION_BATCH):
-            batch, target = images[start : start + EVALUATION_BATCH], labels[start : start + EVALUATION_BATCH]
+        for start in range(0, len(images), batch_size):
+            batch, target = images[start : start + batch_size], labels[start : start + batch_size]
             with autocast():
                 output = main_output(network(normalise(batch)))
             loss += functional.cross_entropy(output.float(), target, reduction="sum")
@@ -66,6 +67,7 @@ def train(
     last_step=None,
     checkpoint=None,
     fingerprint="",
+    evaluation_batch=EVALUATION,
     log=print,
 ):
     """Train a network in place.
@@ -98,6 +100,8 @@ def train(
         Where to keep the state of the last finished epoch; a matching one found there is gone on from.
     fingerprint : str
         See `prunesim.training.checkpoint.load_checkpoint`.
+    evaluation_batch : int
+        How many validation images go through the network at a time.
     log : callable
         Receives a line an epoch.
 
@@ -155,7 +159,9 @@ def train(
         train_loss = _mean_loss(torch.stack(losses).tolist(), sizes, epoch, history)
         seconds = time.perf_counter() - started
         row = {"epoch": epoch + 1, "steps": steps[-1] + 1, "learning_rate": rates[steps[-1]], "train_loss": train_loss}
-        loss, accuracy = evaluate(network, *validation, normalise, autocast) if len(validation[0]) else (None, None)
+        loss, accuracy = None, None
+        if len(validation[0]):
+            loss, accuracy = evaluate(network, *validation, normalise, autocast, evaluation_batch)
         if loss is not None and not math.isfinite(loss):
             raise diverged(f"The validation loss became {loss} in epoch {epoch + 1}", train_loss)
         history.append({**row, "validation_loss": loss, "validation_accuracy": accuracy, "seconds": seconds})

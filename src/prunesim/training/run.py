@@ -7,20 +7,21 @@ from pathlib import Path
 
 import torch
 
-from prunesim.arrays import load_tensors, save_tensors
-from prunesim.closure import source_files
-from prunesim.csvfiles import write_rows
+from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
-from prunesim.files import sha256_file, write_json
-from prunesim.images import load_description, load_images
-from prunesim.masks import apply_mask, check_mask, layer_of
+from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
 from prunesim.networks.sources import network_files
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
-from prunesim.rewinding import first_step, round_training
-from prunesim.seeds import derive_seed
+from prunesim.pruning.masks import apply_mask, check_mask, layer_of
+from prunesim.pruning.rewinding import first_step, round_training
+from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.storage.csvfiles import write_rows
+from prunesim.storage.files import sha256_file, write_json
+from prunesim.study.closure import code_identity
+from prunesim.study.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import autocast, choose_device, make_exact
@@ -128,6 +129,7 @@ class _Session:
             derive_seed(settings["seed"], "init", replicate),
         )
         layers, uses = trace(self.network, shape, settings["network"]["name"])
+        self.evaluation_batch = evaluation_batch(shape, [layer["shape"] for layer in layers])
         self.metadata = {
             "network": settings["network"],
             "shape": list(shape),
@@ -169,19 +171,20 @@ class _Session:
             last_step=last_step,
             checkpoint=checkpoint,
             fingerprint=self._fingerprint(inputs),
+            evaluation_batch=self.evaluation_batch,
             log=self.log,
         )
 
     def _fingerprint(self, inputs):
         """Stand for everything the bytes of this training depend on."""
         package = Path(__file__).resolve().parents[1]
-        own = network_files(self.settings["network"]["name"])
-        files = [*source_files("prunesim.training.run", package.parent), *own, *inputs]
+        files = [*network_files(self.settings["network"]["name"]), *inputs]
         parts = [
             json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
             json.dumps(self.description["sha256"], sort_keys=True),
             torch.__version__,
             str(self.device),
+            code_identity(["prunesim.training.run"], package.parent),
             *(sha256_file(file) for file in files),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
@@ -189,7 +192,9 @@ class _Session:
     def write(self, output, history, *, method, mask, inputs, first_step=0):
         output = Path(output)
         test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
-        test_loss, test_accuracy = evaluate(self.network, test_images, test_labels, self.normalise, self.autocast)
+        test_loss, test_accuracy = evaluate(
+            self.network, test_images, test_labels, self.normalise, self.autocast, self.evaluation_batch
+        )
         last = history[-1] if history else dict.fromkeys(HISTORY)
         if not math.isfinite(test_loss):
             raise diverged(f"The test loss of the trained network is {test_loss}", last["train_loss"])

@@ -1,0 +1,28 @@
+"""What Snakemake would run for a study."""
+
+import subprocess
+import sys
+
+from prunesim.errors import PrunesimError
+
+NOTHING_TO_DO = "Nothing to be done"
+
+
+def due_jobs(root, configfile):
+    """Return how many jobs of each rule Snakemake would run for a study, by a dry run.
+
+    Raises
+    ------
+    PrunesimError
+        If Snakemake refuses.
+    """
+    words = ["--dry-run", "--quiet", "rules", "--cores", "1", "--configfile", str(configfile)]
+    command = [sys.executable, "-m", "snakemake", *words]
+    done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        last = next((line for line in reversed(done.stdout.splitlines()) if line.strip()), "it said nothing")
+        raise PrunesimError(f"Snakemake refuses a dry run in {root}: {last.strip()}")
+    if NOTHING_TO_DO in done.stdout:
+        return {}
+    table = done.stdout.partition("Job stats:\n")[2].partition("\ntotal ")[0].splitlines()[2:]
+    return {rule: int(count) for rule, count in (line.split() for line in table) if rule != "default"}

@@ -1,0 +1,1 @@
+"""Which weights go, as masks, and where training starts again. No PyTorch."""

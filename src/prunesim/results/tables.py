@@ -1,0 +1,133 @@
+"""The tables of a study, put together from what its jobs wrote."""
+
+from pathlib import Path
+
+from prunesim.audit.accept import acceptances
+from prunesim.audit.records import read_made, record_path
+from prunesim.pruning.criteria import select_tensors
+from prunesim.storage.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
+from prunesim.storage.csvfiles import read_rows
+from prunesim.storage.files import read_json
+from prunesim.study import paths
+
+
+def networks_table(study, plan):
+    """Return one row a network.
+
+    Parameters
+    ----------
+    study : path-like
+        ``results/<study>``.
+    plan : dict
+        ``replicates``, ``rounds``, ``methods`` (name to settings), ``layers`` and ``families``.
+
+    Returns
+    -------
+    columns : tuple of str
+    rows : list of dict
+        ``prunable_weights`` counts the weights that the method selects; for a dense network, that the first
+        method selects.
+    """
+    first = next(iter(plan["methods"].values()), None)
+    rows = []
+    for metrics in _all_metrics(study, plan):
+        pruned = [layer for layer in metrics["layers"] if layer["pruned"]]
+        if metrics["round"] == 0:
+            pruned = _selected(metrics["layers"], first)
+        weights = sum(layer["weights"] for layer in pruned)
+        remaining = sum(layer["remaining_weights"] for layer in pruned)
+        counts = {"density": remaining / weights, "prunable_weights": weights, "remaining_weights": remaining}
+        rows.append({**{key: metrics.get(key) for key in NETWORKS}, **counts})
+    return NETWORKS, rows
+
+
+def layers_table(study, plan):
+    """Return one row a network and layer with weights, pruned or not; see `networks_table`."""
+    rows = []
+    for metrics in _all_metrics(study, plan):
+        for layer in metrics["layers"]:
+            row = {key: (layer if key in layer else metrics).get(key) for key in LAYERS}
+            rows.append({**row, "density": layer["remaining_weights"] / layer["weights"]})
+    return LAYERS, rows
+
+
+def similarity_table(study, plan):
+    """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
+    rows = []
+    for file in paths.comparisons(**_growth(plan)):
+        read_made(study, record_path(f"comparisons/{file.removesuffix('.csv')}"))
+        rows += read_rows(Path(study) / "comparisons" / file, SIMILARITY)
+    return SIMILARITY, rows
+
+
+def provenance_table(study, plan):
+    """Return one row an artifact: who made it; see `networks_table`.
+
+    Parameters
+    ----------
+    plan : dict
+        Also ``dataset`` (its folder, relative to the folder above the study; left out of the table if it is gone),
+        ``tables`` and ``figures``.
+
+    Raises
+    ------
+    PrunesimError
+        If a table or a figure, which no other job reads, is not what its job made.
+    """
+    study = Path(study)
+    drawn = [f"{kind}/{name}" for kind in ("tables", "figures") for name in plan[kind]]
+    rows = []
+    dataset = study.parent / plan["dataset"] / "provenance.json"
+    if dataset.exists():
+        rows += _provenance_rows(read_json(dataset), f"../{plan['dataset']}/")
+    for job in paths.jobs(**_growth(plan)):
+        rows += _provenance_rows(read_json(study / record_path(job)))
+    for job in drawn:
+        rows += _provenance_rows(read_made(study, record_path(job)))
+    accepted = _accepted(study)
+    return PROVENANCE, [row | {"accepted": accepted.get(row["artifact"])} for row in rows]
+
+
+TABLES = {
+    "networks": networks_table,
+    "layers": layers_table,
+    "similarity": similarity_table,
+    "provenance": provenance_table,
+}
+
+
+def _growth(plan):
+    return {key: plan[key] for key in ("families", "replicates", "methods", "rounds", "layers")}
+
+
+def _provenance_rows(record, prefix=""):
+    about = {**record, **record["packages"]}
+    return [
+        {key: about.get(key) for key in PROVENANCE} | {"artifact": prefix + name, "sha256": sha256}
+        for name, sha256 in record["outputs"].items()
+    ]
+
+
+def _accepted(study):
+    """Return when and why each artifact was taken for what later code would make of it, by its name in the table."""
+    words = {}
+    for acceptance in acceptances(study):
+        text = f"{acceptance['when']}: {acceptance['why']}"
+        for output in acceptance["artifacts"]:
+            name = output.removeprefix(f"results/{study.name}/")
+            name = name if name != output else f"../{output.removeprefix('results/')}"
+            words[name] = "; ".join(filter(None, (words.get(name), text)))
+    return words
+
+
+def _all_metrics(study, plan):
+    networks = paths.networks(plan["replicates"], plan["methods"], plan["rounds"])
+    return [read_json(Path(study) / "networks" / folder / "metrics.json") for *_, folder in networks]
+
+
+def _selected(layers, method):
+    if method is None:
+        return layers
+    kinds = {layer["layer"]: layer["kind"] for layer in layers}
+    names = set(select_tensors(kinds, method["types"], method["exclude"]))
+    return [layer for layer in layers if layer["layer"] in names]

@@ -1,0 +1,1 @@
+"""What a study is: its config, paths, seeds and code. No arrays."""

@@ -1,0 +1,116 @@
+"""Which code a module needs, and what that code does: what tells a pipeline rule that it must run again."""
+
+import ast
+import functools
+import hashlib
+from pathlib import Path
+
+PACKAGE = "prunesim"
+# What the grammar notes beside the meaning of a program.
+UNSAID = ("kind", "type_comment", "type_ignores")
+
+
+def source_files(module, root):
+    """Return the files of this package that a module reaches by import, sorted.
+
+    Imports inside functions count too. Modules loaded by a computed name do not: that is how the command line
+    keeps the verbs apart.
+
+    Parameters
+    ----------
+    module : str
+        For example ``prunesim.commands.train``.
+    root : path-like
+        The folder that holds the package.
+
+    Returns
+    -------
+    list of pathlib.Path
+    """
+    root = Path(root)
+    found, waiting = {}, [module]
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        found[name] = _file_of(name, root)
+        if found[name] is not None:
+            waiting += _imports(found[name].read_text(encoding="utf-8"))
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+    return sorted({path for path in found.values() if path is not None})
+
+
+def code_identity(modules, root):
+    """Return a checksum of what the code that some modules reach by import does.
+
+    Of the syntax tree: comments, docstrings and layout do not count.
+
+    Parameters
+    ----------
+    modules : iterable of str
+    root : path-like
+        The folder that holds the package.
+    """
+    files = sorted({path for module in modules for path in source_files(module, root)})
+    digest = hashlib.sha256()
+    for path in files:
+        meaning = _meaning(path.read_text(encoding="utf-8"))
+        digest.update(f"{path.relative_to(root).as_posix()} {meaning}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def code_text(modules, identity):
+    """Return the parameter by which a rule names its code: modules, for looking it up, and identity."""
+    return f"code: {' '.join(modules)} {identity}"
+
+
+def _file_of(name, root):
+    base = root.joinpath(*name.split("."))
+    return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
+
+
+# Many rules share most of their code.
+@functools.lru_cache(maxsize=1024)
+def _imports(text):
+    names = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return [name for name in names if name.split(".")[0] == PACKAGE]
+
+
+@functools.lru_cache(maxsize=1024)
+def _meaning(text):
+    return hashlib.sha256("".join(_tokens(ast.parse(text))).encode()).hexdigest()
+
+
+def _tokens(node):
+    """Yield a syntax tree as text. Not by `ast.dump`, whose form differs between versions of Python."""
+    if isinstance(node, list):
+        yield "["
+        for item in node:
+            yield from _tokens(item)
+            yield ","
+        yield "]"
+    elif isinstance(node, ast.AST):
+        yield type(node).__name__
+        yield "("
+        for name, value in ast.iter_fields(node):
+            if name == "body" and _has_docstring(node):
+                value = value[1:]
+            if value is not None and value != [] and name not in UNSAID:
+                yield name
+                yield "="
+                yield from _tokens(value)
+                yield ","
+        yield ")"
+    else:
+        yield repr(node)
+
+
+def _has_docstring(node):
+    documented = isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    return documented and ast.get_docstring(node, clean=False) is not None
