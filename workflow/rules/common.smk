@@ -17,7 +17,7 @@ from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.networks import sources
-from prunesim.networks.spec import activation_layers, compared_layers
+from prunesim.networks.spec import activation_layers, compared_layers, made_of
 from prunesim.resolution.overlays import check_study
 from prunesim.audit.records import record_path
 from prunesim.pruning.rewinding import rewind_file
@@ -49,8 +49,7 @@ TABLES = ["networks", "layers", "similarity", "claims"]
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES)]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
-# What is dumped of a network, and how it is read, does not change it.
-NETWORK = {key: value for key, value in config["network"].items() if key not in ("layers", "layouts")}
+NETWORK = made_of(config["network"])
 
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
 

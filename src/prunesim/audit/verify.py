@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.spec import layer_of
 from prunesim.pruning.criteria import select_tensors
-from prunesim.pruning.masks import check_mask, layer_of
+from prunesim.pruning.masks import check_mask
 from prunesim.pruning.rewinding import rewind_file
 from prunesim.storage.arrays import load_array, load_tensors
 from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY

@@ -3,7 +3,7 @@
 import json
 
 from prunesim.networks.describe import describe
-from prunesim.networks.spec import DUMPED
+from prunesim.networks.spec import DUMPED, made_of
 from prunesim.networks.tracing import safe_name
 from prunesim.storage.files import write_json
 
@@ -16,6 +16,7 @@ def add_arguments(parser):
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--width", type=int, default=16, help="of cnn and vgg")
     parser.add_argument("--arguments", type=json.loads, default={}, help="JSON: keyword arguments of the function")
+    parser.add_argument("--small-images", action="store_true", help="as network.small_images of a config")
     parser.add_argument("--all", action="store_true", help="also what has a name but no kind: products, softmax, ...")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true", help="print JSON")
@@ -25,6 +26,7 @@ def add_arguments(parser):
 
 def run(arguments):
     settings = {"name": arguments.network, "width": arguments.width, "arguments": arguments.arguments}
+    settings = made_of(settings | {"small_images": arguments.small_images})
     found = describe(settings, tuple(arguments.shape), arguments.classes)
     if arguments.output:
         about = {"network": settings, "shape": arguments.shape, "classes": arguments.classes}

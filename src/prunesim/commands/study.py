@@ -10,4 +10,4 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    print(read_config(arguments.directory, arguments.configfile, arguments.config)["study"])
+    print(read_config(arguments.directory, arguments.configfile, arguments.config, network=False)["study"])

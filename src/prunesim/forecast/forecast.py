@@ -1,5 +1,7 @@
 """The forecast of a study: jobs, hours, disk, memory, and what breaks first."""
 
+from pathlib import Path
+
 from prunesim.activations.sampling import positions_of
 from prunesim.forecast import costs
 from prunesim.forecast.findings import findings
@@ -35,7 +37,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         ``wall_seconds``, ``chain_seconds``, ``disk`` (bytes by kind), ``sampling`` (by compared layer), ``findings``.
     """
     images = image_sizes(config["dataset"], given or {}, results)
-    profile = network_profile(config["network"], images.shape, images.classes)
+    profile = network_profile(config["network"], images.shape, images.classes, Path(results).parent)
     jobs = study_jobs(config, images, profile, machine)
     dumped = min(config["activations"]["images"], images.test)
     positions, cap = sampled(profile, dumped, config["activations"]["megabytes"])

@@ -1,5 +1,6 @@
 """What a network costs an image: from its list of layers for built-in networks, without PyTorch; others run once."""
 
+import contextlib
 from math import prod
 from typing import NamedTuple
 
@@ -39,7 +40,7 @@ class Profile(NamedTuple):
     kept: int
 
 
-def network_profile(settings, shape, classes):
+def network_profile(settings, shape, classes, folder="."):
     """Return the profile of the ``network`` section of a config.
 
     Parameters
@@ -48,6 +49,8 @@ def network_profile(settings, shape, classes):
     shape : tuple of int
         Channels, height and width of an image.
     classes : int
+    folder : path-like
+        From where the file of a network of the user's own is looked for.
 
     Returns
     -------
@@ -60,7 +63,8 @@ def network_profile(settings, shape, classes):
     """
     if settings["name"] in NETWORKS:
         return built_in_profile(settings, shape, classes)
-    return traced_profile(settings, shape, classes)
+    with contextlib.chdir(folder):
+        return traced_profile(settings, shape, classes)
 
 
 def traced_profile(settings, shape, classes):

@@ -128,7 +128,26 @@ def _of_torchvision(settings, classes):
         raise PrunesimError(f"network.name: torchvision has no classifier {name!r}{hint}")
     with warnings.catch_warnings(), _called(settings):
         warnings.simplefilter("ignore")  # of initial weights that will be others one day
-        return models.get_model(name, weights=None, num_classes=classes, **settings["arguments"])
+        network = models.get_model(name, weights=None, num_classes=classes, **settings["arguments"])
+    if settings.get("small_images"):
+        _for_small_images(network, settings["name"])
+    return network
+
+
+def _for_small_images(network, name):
+    """Begin with a 3 x 3 convolution of stride 1 and no pooling, as He et al. (2016), section 4.2, do for CIFAR-10."""
+    part = getattr(network, "features", network)
+    first, pool = ("conv0", "pool0") if part is not network else ("conv1", "maxpool")
+    old = getattr(part, first, None)
+    if not isinstance(old, nn.Conv2d) or old.kernel_size != (7, 7) or not hasattr(part, pool):
+        raise PrunesimError(
+            f"network.small_images is for the ResNets and DenseNets of torchvision, which begin with a 7 x 7 "
+            f"convolution and pooling; {name} does not. Enlarge the images with dataset.resize instead."
+        )
+    new = nn.Conv2d(old.in_channels, old.out_channels, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out" if first == "conv1" else "fan_in", nonlinearity="relu")
+    setattr(part, first, new)
+    setattr(part, pool, nn.Identity())
 
 
 def _own_network(settings, shape, classes):

@@ -102,6 +102,21 @@ _KIND = {
 }
 
 
+def made_of(network):
+    """Return the part of the ``network`` section of a config that the network itself depends on.
+
+    Not what is dumped of it and how that is read. A setting that is off is left out: studies from before it are what
+    they were.
+    """
+    keys = ("name", "width", "arguments", *(["small_images"] if network.get("small_images") else []))
+    return {key: network[key] for key in keys}
+
+
+def layer_of(tensor):
+    """Return the layer that a weight tensor belongs to; ``attn.in_proj_weight`` is that of ``attn.in_proj``."""
+    return tensor.removesuffix(".weight").removesuffix("_weight")
+
+
 def own_file(name):
     """Return the file of ``path/to/file.py:function``, or "" for a network of another kind."""
     return "" if torchvision_name(name) else name.rpartition(":")[0]

@@ -1,1 +1,1 @@
-"""The config of a study made complete before any job: overlays, checks, and the layers that its network turned out to have."""
+"""The config of a study made complete before any job: overlays, checks, the layers of its network."""

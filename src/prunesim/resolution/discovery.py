@@ -21,12 +21,12 @@ from prunesim.datasets.known import PUBLISHED
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.networks.sources import network_files
-from prunesim.networks.spec import NETWORKS, own_file
+from prunesim.networks.spec import NETWORKS, made_of, own_file
 from prunesim.storage.files import read_json
 from prunesim.study.config import load_yaml
 
 FOLDER = ".layers"
-PACKAGE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def find_layers(config, root, given=None, conda=None, folder="."):
@@ -59,7 +59,7 @@ def find_layers(config, root, given=None, conda=None, folder="."):
     network = config["network"]
     if network["name"] in NETWORKS:
         return None
-    settings = {key: network[key] for key in ("name", "width", "arguments")}
+    settings = made_of(network)
     listed = network["layers"] is not None
     file = own_file(network["name"])
     if file and not (Path(folder) / file).is_file():
@@ -70,7 +70,16 @@ def find_layers(config, root, given=None, conda=None, folder="."):
     if size is None:
         return None
     shape, classes = size
-    here = importlib.util.find_spec("torch") is not None
+    folder, here = Path(folder), importlib.util.find_spec("torch") is not None
+    places = folder / "results" / FOLDER
+    stem = f"{_word(network['name'])}-{_key(settings, shape, classes, folder)[:16]}"
+    path = places / f"{stem}-{_software(root, here)[:8]}.json"
+    # Where nothing can be run, what another version of PyTorch found is as good.
+    known = [path] if here or conda is not None else sorted(places.glob(f"{stem}-*.json"))
+    for file in known:
+        if file.is_file():
+            with contextlib.suppress(PrunesimError):  # a damaged one is made again
+                return read_json(file)
     if not here and conda is None:
         if listed:
             return None
@@ -78,21 +87,10 @@ def find_layers(config, root, given=None, conda=None, folder="."):
             "network.layers: PyTorch, which finds the layers of a network, is not installed where Snakemake runs; run "
             "pip install -r requirements.txt, or snakemake --use-conda."
         )
-    key = _key(settings, shape, classes, root, here, Path(folder))
-    path = Path(folder) / "results" / FOLDER / f"{_word(network['name'])}-{key[:16]}.json"
-    if path.is_file():
-        with contextlib.suppress(PrunesimError):  # a damaged one is made again
-            return read_json(path)
     words = ["layers", "--shape", *map(str, shape), "--classes", str(classes), "--width", str(settings["width"])]
-    words += [
-        "--arguments",
-        json.dumps(settings["arguments"]),
-        "--output",
-        str(path.absolute()),
-        "--",
-        settings["name"],
-    ]
-    (_run_here if here else _run_in_conda)(words, Path(root), Path(folder), conda)
+    words += ["--arguments", json.dumps(settings["arguments"])]
+    words += [*(["--small-images"] if settings.get("small_images") else []), "--output", str(path.absolute())]
+    (_run_here if here else _run_in_conda)([*words, "--", settings["name"]], Path(root), folder, conda)
     return read_json(path)
 
 
@@ -102,16 +100,21 @@ def _word(name):
     return "".join(letter if letter.isascii() and letter.isalnum() else "-" for letter in last)[:40]
 
 
-def _key(settings, shape, classes, root, here, folder):
-    """Return a checksum of all that the layers depend on."""
+def _key(settings, shape, classes, folder):
+    """Return a checksum of all that the layers depend on but PyTorch: network, images, and the code that looks."""
     digest = hashlib.sha256(json.dumps([settings, shape, classes], sort_keys=True).encode())
     for file in [*network_files(settings["name"], folder), *sorted(map(str, (PACKAGE / "networks").glob("*.py")))]:
         digest.update(hashlib.sha256((folder / file).read_bytes()).digest())
-    if here:
-        digest.update(f"torch {metadata.version('torch')} torchvision {metadata.version('torchvision')}".encode())
-    else:
-        digest.update(json.dumps(load_yaml(Path(root) / "envs" / "torch.yaml")["dependencies"]).encode())
     return digest.hexdigest()
+
+
+def _software(root, here):
+    """Return a checksum of the versions of PyTorch and torchvision that are used."""
+    if here:
+        versions = [metadata.version(name) for name in ("torch", "torchvision")]
+    else:
+        versions = load_yaml(Path(root) / "envs" / "torch.yaml")["dependencies"]
+    return hashlib.sha256(json.dumps(versions).encode()).hexdigest()
 
 
 # --- The images ----------------------------------------------------------------------------------------------------
@@ -154,8 +157,8 @@ def _first_image(dataset, folder):
         return (0, 0, 0), len(classes)  # neither is asked for
     if importlib.util.find_spec("PIL") is None or importlib.util.find_spec("numpy") is None:
         raise PrunesimError(
-            "dataset.resize and dataset.channels must be given, as the Python that runs Snakemake has no pillow to look "
-            "at an image with."
+            "dataset.resize and dataset.channels must be given, as the Python that runs Snakemake has no pillow to "
+            "look at an image with."
         )
     from prunesim.datasets.image_folder import SUFFIXES, read_image
 

@@ -3,7 +3,7 @@
 from fnmatch import fnmatchcase
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import DUMPED, NETWORKS, built_in_outputs, dumped_layers
+from prunesim.networks.spec import DUMPED, KINDS, NETWORKS, built_in_outputs, dumped_layers
 from prunesim.study.config import check_exclude, show
 
 # What config.yaml excludes from pruning: the output layer, whatever it is called.
@@ -26,10 +26,17 @@ def with_layers(config, found):
         If the network lacks one, or it cannot be told where its neurons are.
     """
     network, wanted = config["network"], config["activations"]["layers"]
+    wanted = [wanted] if isinstance(wanted, str) else wanted
     built_in = network["name"] in NETWORKS
     if built_in and network["layers"] is None and wanted == list(DUMPED):
         return config  # so that no text of an old study's settings changes
     if found is None and not built_in:
+        unknown = [layer["name"] for layer in network["layers"] if layer["kind"] is None]
+        if unknown:
+            raise PrunesimError(
+                f"network.layers: {unknown[0]!r} has no kind, and network {network['name']} cannot be run here to find "
+                "it; make its file, the images and PyTorch available, or say the kind of each layer."
+            )
         return config
     if built_in:
         # Their axes need no telling, and their shapes depend on images that need not be there.
@@ -52,14 +59,12 @@ def with_layers(config, found):
 
 def _check_words(words, outputs, network):
     """Refuse names and patterns of ``activations.layers`` that no output has; of a kind there may be none."""
-    from prunesim.networks.spec import KINDS
-
     names = [output["name"] for output in outputs]
     lost = [word for word in words if word not in (*KINDS, "all") and not any(fnmatchcase(x, word) for x in names)]
     if lost:
         raise PrunesimError(
             "\n".join(
-                f"activations.layers: {show(word)} matches no layer of network {network}; `prunesim layers` prints them."
+                f"activations.layers: {show(word)} matches no layer of network {network}; `prunesim layers` prints all."
                 for word in lost
             )
         )

@@ -11,7 +11,7 @@ from prunesim.study.config import check_config, check_exclude, check_layers, loa
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
 
 
-def read_config(root, files, assignments, given=None):
+def read_config(root, files, assignments, given=None, *, network=True):
     """Return the config of a study, checked and with all defaults, as Snakemake would give it to the workflow.
 
     Parameters
@@ -24,6 +24,8 @@ def read_config(root, files, assignments, given=None):
         ``key=value``, which win over all files.
     given : dict, optional
         What is known of the images, see `prunesim.resolution.discovery.find_layers`.
+    network : bool
+        Whether to look at the network too; without it, its layers are not filled in.
 
     Raises
     ------
@@ -37,7 +39,10 @@ def read_config(root, files, assignments, given=None):
             raise PrunesimError(f"{file} is no configuration; it must be a mapping from keys to values.")
         config = _merged(config, overlay)
     said = dict(_assignment(text) for text in assignments)
-    return check_study(_merged(config, said), root, said, given=given, folder=root)
+    config = _merged(config, said)
+    if not network:
+        return check_config(config, load_yaml(Path(root) / SCHEMA), said)
+    return check_study(config, root, said, given=given, folder=root)
 
 
 def check_study(config, root, command_line=None, *, given=None, conda=None, folder="."):

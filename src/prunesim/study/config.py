@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import KINDS, chosen
+from prunesim.networks.spec import KINDS, NETWORKS, chosen, torchvision_name
 
 # The integers and numbers that YAML 1.1 sees in unquoted text; 1e-3 is not among them.
 _YAML_NUMBER = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*([eE][-+][0-9]+)?)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?)")
@@ -528,9 +528,10 @@ def _check_dataset(config, schema):
 def _check_network(config, schema):
     network = config["network"]
     name, layers = network["name"], network["layers"]
-    if name in schema["properties"]["network"]["properties"]["name"]["x-names"]:
-        if network["arguments"]:
-            yield f"network.arguments is for a network of your own; for the built-in {name} it must be {{}}."
+    if name in NETWORKS and network["arguments"]:
+        yield f"network.arguments is for a network of your own; for the built-in {name} it must be {{}}."
+    if network["small_images"] and not torchvision_name(name):
+        yield f"network.small_images is for torchvision's ResNets and DenseNets; for {name} it must be false."
     if set("{}") & set(name):
         yield f"network.name is {show(name)}; braces are Snakemake's wildcards, so the path must have none."
     names = [layer["name"] for layer in layers or []]

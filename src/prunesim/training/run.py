@@ -13,9 +13,10 @@ from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
 from prunesim.networks.sources import network_files
+from prunesim.networks.spec import layer_of
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
-from prunesim.pruning.masks import apply_mask, check_mask, layer_of
+from prunesim.pruning.masks import apply_mask, check_mask
 from prunesim.pruning.rewinding import first_step, round_training
 from prunesim.storage.arrays import load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
