@@ -226,7 +226,7 @@ def dumped_layers(outputs, wanted, layouts, network):
             hint = f" (did you mean {near[0]}?)" if near else ""
             problems.append(
                 f"network.layers: {output!r} is not a layer of network {network}{hint}; it has "
-                f"{_some([x for x in known if known[x]['kind'] in DUMPED])}, and `prunesim layers` prints all."
+                f"{some([x for x in known if known[x]['kind'] in DUMPED])}, and `prunesim layers` prints all."
             )
             continue
         found = {**known[output], "name": name, "output": output}
@@ -259,7 +259,8 @@ def _as_laid_out(raw, layout):
     return {"axes": axes, "shape": [channels, *positions], "layout": " x ".join(named)}
 
 
-def _some(names, most=8):
+def some(names, most=16):
+    """Return names in words, of many the first ones."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 

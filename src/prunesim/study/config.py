@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import KINDS, NETWORKS, chosen, torchvision_name
+from prunesim.networks.spec import KINDS, NETWORKS, chosen, some, torchvision_name
 
 # The integers and numbers that YAML 1.1 sees in unquoted text; 1e-3 is not among them.
 _YAML_NUMBER = re.compile(r"[-+]?([0-9][0-9_]*(\.[0-9_]*([eE][-+][0-9]+)?)?|\.[0-9][0-9_]*([eE][-+][0-9]+)?)")
@@ -110,7 +110,7 @@ def check_layers(config, layers):
         else:
             problems.append(
                 f"comparison.layers: {show(word)} is not a layer of network {config['network']['name']}"
-                f"{_did_you_mean(word, names)}; it has {', '.join(names)}."
+                f"{_did_you_mean(word, names)}; it has {some(names)}."
             )
     _refuse(problems)
 
@@ -130,7 +130,7 @@ def check_exclude(config, weight_layer_names):
     PrunesimError
         One sentence a line for each pattern, with the nearest name and all there are.
     """
-    network, known = config["network"]["name"], ", ".join(weight_layer_names)
+    network, known = config["network"]["name"], some(weight_layer_names)
     problems = []
     for method, settings in config["methods"].items():
         key = f"methods.{method}.exclude"
