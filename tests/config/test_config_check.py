@@ -285,7 +285,10 @@ EXACT = [
         "methods.imp.types names 'conv' twice; once is enough.",
     ),
     ("methods: {imp: {types: []}}", "methods.imp.types is []; it must be a list of one or more of conv, linear."),
-    ("comparison: {layers: []}", "comparison.layers is []; it must be relu, all, another kind, a name, a pattern or a list of these."),
+    (
+        "comparison: {layers: []}",
+        "comparison.layers is []; it must be relu, all, another kind, a name, a pattern or a list of these.",
+    ),
     (
         "comparison: {families: [round]}",
         "comparison.families[0] is 'round'; it must be rounds, layers or replicates (did you mean rounds?).",

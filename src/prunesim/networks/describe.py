@@ -9,7 +9,7 @@ from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
 from prunesim.networks.build import build_network, without_numbers
 from prunesim.networks.spec import DUMPED, layer_of
-from prunesim.networks.weights import count_uses, weight_kinds, weight_tensors
+from prunesim.networks.weights import count_uses, count_uses_of_call, weight_kinds, weight_tensors
 
 _NO_WORK = (nn.Flatten, nn.Identity, nn.Dropout)
 
@@ -115,9 +115,14 @@ def _seen(network, shape, name):
         if not any(module.children()) and not isinstance(module, _NO_WORK):
             sizes.append((output.numel() // tracing.IMAGES, getattr(module, "inplace", False)))
 
+    names = {id(tensor): name for name, tensor in network.named_parameters()}
+
+    def note_call(operation, args, kwargs, output):
+        count_uses_of_call(operation, args, kwargs, output, tracing.IMAGES, names, uses)
+
     device = next(network.parameters()).device
     try:
-        tracing.run(network, torch.zeros(tracing.IMAGES, *shape, device=device), note, note_module)
+        tracing.run(network, torch.zeros(tracing.IMAGES, *shape, device=device), note, note_module, note_call)
     except tracing.Chance as error:
         raise tracing.Chance(f"network.name: {name} {error}") from None
     return outputs, _of_shared(network, uses), sizes

@@ -21,7 +21,7 @@ _DROPOUT = re.compile(r"(alpha_|feature_|feature_alpha_)?dropout[123]?d?")
 _RANDOM = re.compile(r"(rand|randn|randint|randperm)(_like)?|bernoulli|multinomial|normal|uniform|exponential|poisson")
 
 
-def run(network, images, note, note_module=None):
+def run(network, images, note, note_module=None, note_call=None):
     """Run images through a network in eval mode and note every output in it.
 
     Parameters
@@ -37,13 +37,15 @@ def run(network, images, note, note_module=None):
         Kinds are those of `prunesim.networks.kinds`, layouts those of `prunesim.networks.layouts`.
     note_module : callable, optional
         Receives ``name, module, inputs, output`` of every module that has run.
+    note_call : callable, optional
+        Receives ``name, args, kwargs, output`` of every operation outside of modules that are one operation.
 
     Returns
     -------
     torch.Tensor
         The answer of the network.
     """
-    with _hooked(network, _Run(network, images, note, note_module)) as mode, torch.no_grad(), mode:
+    with _hooked(network, _Run(network, images, note, note_module, note_call)) as mode, torch.no_grad(), mode:
         return main_output(network(images))
 
 
@@ -86,9 +88,9 @@ def _hooked(network, mode):
 class _Run(TorchFunctionMode):
     """One forward pass: the modules it is in, the layouts of its tensors and how often each name was used."""
 
-    def __init__(self, network, images, note, note_module):
+    def __init__(self, network, images, note, note_module, note_call):
         super().__init__()
-        self.note, self.note_module, self.images = note, note_module, len(images)
+        self.note, self.note_module, self.note_call, self.images = note, note_module, note_call, len(images)
         self.modules = {safe_name(name) for name, _ in network.named_modules()}
         self.inside, self.used = [], set()
         images.prunesim_layout = layouts.of_images(images.shape)
@@ -146,6 +148,8 @@ class _Run(TorchFunctionMode):
             self.label(name, args, kwargs, output)
             if name in OPERATIONS and not self.closed:
                 self.note_operation(name, output)
+                if self.note_call:
+                    self.note_call(name, args, kwargs, output)
         return output
 
     def label(self, name, args, kwargs, output):

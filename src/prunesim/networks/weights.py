@@ -3,7 +3,7 @@
 from torch import nn
 from torch.nn.parameter import UninitializedParameter
 
-from prunesim.networks.kinds import module_kind
+from prunesim.networks.kinds import OPERATIONS, module_kind
 
 _TRANSPOSED = (nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d)
 
@@ -88,6 +88,22 @@ def count_uses(name, module, inputs, output, images, uses):
         return
     for tensor, times in used.items():
         uses[tensor] = uses.pop(tensor, 0) + times  # the last to run comes last
+
+
+def count_uses_of_call(operation, args, kwargs, output, images, names, uses):
+    """Add to `uses` how often a functional convolution or linear layer multiplies a parameter, as in `count_uses`.
+
+    So Swin's attention uses the weights of its linear layers without calling these.
+    """
+    if OPERATIONS[operation] not in ("conv", "linear"):
+        return
+    weight = args[1] if len(args) > 1 else kwargs.get("weight")
+    name = names.get(id(weight))
+    if name is None:
+        return
+    seen = output if "transpose" not in operation else args[0] if args else kwargs["input"]
+    times = seen.numel() // (weight.shape[0] * images)
+    uses[name] = uses.pop(name, 0) + times
 
 
 def first_names(network):
