@@ -260,7 +260,8 @@ EXACT = [
     ("training: {device: gpu}", "training.device is 'gpu'; it must be auto, cpu, cuda, cuda:N or mps."),
     (
         "network: {name: vgg16}",
-        "network.name is 'vgg16'; it must be cnn, vgg, lenet5, torchvision:model or path/to/file.py:function (did you mean vgg?).",
+        "network.name is 'vgg16'; it must be cnn, vgg, lenet5, torchvision:model or path/to/file.py:function (did you "
+        "mean vgg?).",
     ),
     ("dataset: {channels: 2}", "dataset.channels is 2; it must be 1, 3 or null."),
     (

@@ -136,12 +136,15 @@ def test_a_network_that_looks_at_its_numbers_runs_on_the_cpu(tmp_path):
 
 
 def test_the_list_of_the_config_chooses_layers(tmp_path):
-    told = config(files=[ROOT / "examples" / "my-network.yaml"])
-    told["network"] |= {"name": f"{ROOT}/examples/my_network.py:small", "layers": [{"name": "first", "output": "1"}]}
-    assert network_profile(told["network"], (1, 8, 8), 10).layers == {"first": (8, 8, 8)}
+    told = config(files=[ROOT / "examples" / "own_network" / "study.yaml"])
+    told["network"] |= {
+        "name": f"{ROOT}/examples/own_network/network.py:small",
+        "layers": [{"name": "first", "output": "1"}],
+    }
+    assert network_profile(told["network"], (1, 8, 8), 10).layers == {"first": (8, 6, 6)}
     told["network"]["layers"] = [{"name": "9"}]
     with pytest.raises(
-        PrunesimError, match=r"^network.layers: '9' is not a layer of network .*; it has 1, 3, 4, 6, 7, 8"
+        PrunesimError, match=r"^network.layers: '9' is not a layer of network .*; it has 1, 3, 4, 6, and"
     ):
         network_profile(told["network"], (1, 8, 8), 10)
 

@@ -43,7 +43,7 @@ def pack(output, files, about):
         What to pack, by the path relative to a clone to which it is restored.
     about : dict
         What else the manifest says: ``study``, ``contents``, ``left_out``, ``created``, ``commit``,
-        ``network_file``, and whatever a reader may want to know.
+        ``network_file``, ``network_imports``, and whatever a reader may want to know.
 
     Returns
     -------
@@ -144,6 +144,10 @@ def check_manifest(manifest):
         value = manifest.get(key)
         if value is not None and not (isinstance(value, str) and value.isprintable() and len(value) < 1000):
             raise _RefusedError(f"its manifest has no text for {key}")
+    imports = manifest.get("network_imports", {})
+    texts = [*imports, *imports.values()] if isinstance(imports, dict) else [None]
+    if not all(isinstance(text, str) and text.isprintable() and len(text) < 1000 for text in texts):
+        raise _RefusedError("its manifest has no texts for network_imports")
     for path in left_out:
         _check_place(posixpath.normpath(f"results/{study}/{path}"), study)
     for entry in files:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -15,6 +16,7 @@ from prunesim.audit.provenance import provenance
 from prunesim.audit.verify import verify_study
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
+from prunesim.networks.sources import network_files
 from prunesim.networks.spec import own_file
 from prunesim.resolution.overlays import read_config
 from prunesim.storage import left_out as archived
@@ -22,9 +24,10 @@ from prunesim.storage.files import lock, sha256_file, write_error, write_json
 from prunesim.storage.snakemake_records import INCOMPLETE, LOCKS, RECORDS, record_path, recorded_output, records
 from prunesim.study.config import load_yaml
 
-CONFIG, NETWORK = "config.yaml", "network.py"
+# The file of a network of the user's own, and the files beside it that it imports.
+CONFIG, NETWORK, IMPORTED = "config.yaml", "network.py", "network_files"
 # Of a study: what an archive writes anew, what only a running training needs, and what is made from the rest.
-NOT_PACKED = (CONFIG, NETWORK, archived.FILE, "checkpoints", "report.html", "report.zip")
+NOT_PACKED = (CONFIG, NETWORK, IMPORTED, archived.FILE, "checkpoints", "report.html", "report.zip")
 FOR_FIGURES = ("tables", "figures", "provenance")
 # Of a data set: where it came from, and by which checksums its images are known.
 DESCRIPTIONS = ("dataset.json", "provenance.json")
@@ -109,6 +112,7 @@ def archive_study(study, output, contents="all", configfiles=(), assignments=())
             "configfiles": {str(file): Path(file).read_text(encoding="utf-8") for file in configfiles},
             "assignments": list(assignments),
             "network_file": own_file(config["network"]["name"]) or None,
+            "network_imports": _imported_files(root, config),
             "left_out": left_out,
         }
         return packing.pack(output, places, about)
@@ -236,7 +240,21 @@ def _added_files(work, root, config):
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     (work / CONFIG).write_text(note + text, encoding="utf-8")
     own = own_file(config["network"]["name"])
-    return {CONFIG: work / CONFIG} | ({NETWORK: root / own} if own else {})
+    imported = {place: root / file for place, file in _imported_files(root, config).items()}
+    return {CONFIG: work / CONFIG} | ({NETWORK: root / own} if own else {}) | imported
+
+
+def _imported_files(root, config):
+    """Return the files that the network's own file imports from beside it, by their place in the archive."""
+    own, *others = network_files(config["network"]["name"], root) or [""]
+    folders = [os.path.dirname(os.path.abspath(root / file)) for file in (own, *others)]
+    top = os.path.commonpath(folders)
+    return {f"{IMPORTED}/{_place_of(os.path.relpath(os.path.abspath(root / file), top))}": file for file in others}
+
+
+def _place_of(path):
+    """Return a path as an archive can hold it."""
+    return "/".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part).lstrip("-.") or "_" for part in Path(path).parts)
 
 
 def _check_finished(study, root, configfile):

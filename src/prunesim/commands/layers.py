@@ -66,7 +66,7 @@ def as_table(found, everything=False):
             for i, (cell, w) in enumerate(zip(row, widths, strict=True))
         ]
         lines.append("  ".join(cells).rstrip())
-    count = sum(weight["weights"] or 0 for weight in found["weights"] if weight["why"] is None)
+    count = sum(weight["weights"] or 0 for weight in found["weights"] if weight["why"] is None and weight["used"])
     lines += [
         "",
         f"{found['parameters']:,} parameters, {count:,} of which can be pruned; {found['macs']:,} multiply-adds",
@@ -90,4 +90,6 @@ def _row(output, weight):
 
 def _of_weight(weight):
     numbers = (f"{weight[key]:,}" if weight[key] is not None else "" for key in ("weights", "macs"))
+    if not weight["used"]:
+        return (*numbers, "no: it has no part in the answer of the network")
     return (*numbers, "yes" if weight["why"] is None else f"no: {weight['why']}")

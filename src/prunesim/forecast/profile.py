@@ -77,7 +77,9 @@ def traced_profile(settings, shape, classes):
     return Profile(
         layers={layer["name"]: tuple(layer["shape"]) for layer in layers},
         weights={
-            weight["layer"]: (weight["kind"], weight["weights"]) for weight in found["weights"] if not weight["why"]
+            weight["layer"]: (weight["kind"], weight["weights"])
+            for weight in found["weights"]
+            if not weight["why"] and weight["used"]
         },
         **{key: found[key] for key in ("parameters", "state", "macs", "modules", "elements", "kept")},
     )

@@ -32,7 +32,8 @@ def describe(settings, shape, classes):
     -------
     dict
         JSON-serialisable: ``outputs`` (a dict each, see `outputs_of`), ``weights`` (a dict for each layer with weights:
-        ``layer``, ``tensor``, ``kind``, ``weights``, ``macs``, ``why`` it cannot be pruned or None), ``output_layer``
+        ``layer``, ``tensor``, ``kind``, ``weights``, ``macs``, ``why`` it cannot be pruned or None, and whether it is
+        ``used`` when the network is evaluated; auxiliary classifiers are not, and are not pruned), ``output_layer``
         (the last of those to run) and the numbers of `prunesim.forecast.profile.Profile`.
 
     Raises
@@ -69,7 +70,8 @@ def trace(network, shape, name=""):
         ``name``, ``kind`` and ``shape`` (neurons first) of each activation, pooling and linear output, in the order of
         the forward pass. The second output of a module that runs twice is named ``<module>-2``, and so on.
     uses : dict of str to int
-        How often each weight of a tensor is multiplied for one image.
+        How often each weight of a tensor is multiplied for one image; only of tensors that can be pruned and take part
+        when the network is evaluated.
     """
     outputs, uses, _ = _seen(network, shape, name)
     kinds = weight_kinds(network)
@@ -95,7 +97,7 @@ def outputs_of(network, shape, name=""):
 
 
 def _seen(network, shape, name):
-    outputs, uses, sizes = [], {}, []
+    outputs, uses, sizes, touched = [], {}, [], set()
 
     def note(output, kind, tensor, layout):
         axes = layouts.roles(layout, tracing.IMAGES)
@@ -122,10 +124,13 @@ def _seen(network, shape, name):
 
     device = next(network.parameters()).device
     try:
-        tracing.run(network, torch.zeros(tracing.IMAGES, *shape, device=device), note, note_module, note_call)
+        tracing.run(network, torch.zeros(tracing.IMAGES, *shape, device=device), note, note_module, note_call, touched)
     except tracing.Chance as error:
         raise tracing.Chance(f"network.name: {name} {error}") from None
-    return outputs, _of_shared(network, uses), sizes
+    # What is multiplied in a way that is not counted takes part as well.
+    others = [name for name, tensor, *_ in weight_tensors(network) if id(tensor) in touched]
+    uses = _of_shared(network, uses)
+    return outputs, {name: 0 for name in others if name not in uses} | uses, sizes
 
 
 def _of_shared(network, uses):
@@ -150,6 +155,7 @@ def _description(network, shape, name):
             "weights": parameters[tensor].numel() if tensor in parameters else None,
             "macs": uses.get(tensor, 0) * parameters[tensor].numel() if tensor in parameters else None,
             "why": why,
+            "used": why is not None or tensor in uses,
         }
         for tensor, _, kind, why in weight_tensors(network)
     ]

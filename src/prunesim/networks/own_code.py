@@ -9,6 +9,17 @@ from pathlib import Path
 
 from prunesim.errors import PrunesimError
 
+# Where PyTorch calls modules, and where it computes gradients.
+_PASSES = ("torch/nn/modules/module.py", "torch/autograd/graph.py", "torch/autograd/__init__.py")
+_HINTS = {
+    "more than 1 value per channel": (
+        "; batch normalisation needs two numbers of each channel: choose training.batch_size so that no batch is a "
+        "single image, or larger images by dataset.resize"
+    ),
+    "does not have a deterministic implementation": "; set training.deterministic: false",
+    "out of memory": "; choose a smaller training.batch_size",
+}
+
 
 @contextlib.contextmanager
 def loaded(path):
@@ -67,6 +78,22 @@ def told_briefly(name, doing):
         raise
     except (Exception, SystemExit) as error:
         raise PrunesimError(f"network.name: {name} {doing}: {last_line(error)}{place(error)}.") from error
+
+
+@contextlib.contextmanager
+def passes_told_briefly(name, doing):
+    """Turn an exception in a pass through a network, forwards or backwards, into one sentence; others are let through.
+
+    Parameters are those of `told_briefly`.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, AssertionError) as error:
+        files = [frame.filename for frame in traceback.extract_tb(error.__traceback__)]
+        if not any(file.endswith(_PASSES) for file in files):
+            raise
+        hint = next((hint for words, hint in _HINTS.items() if words in str(error)), "")
+        raise PrunesimError(f"network.name: {name} {doing}: {last_line(error)}{place(error)}{hint}.") from error
 
 
 def last_line(error):

@@ -21,7 +21,7 @@ _DROPOUT = re.compile(r"(alpha_|feature_|feature_alpha_)?dropout[123]?d?")
 _RANDOM = re.compile(r"(rand|randn|randint|randperm)(_like)?|bernoulli|multinomial|normal|uniform|exponential|poisson")
 
 
-def run(network, images, note, note_module=None, note_call=None):
+def run(network, images, note, note_module=None, note_call=None, touched=None):
     """Run images through a network in eval mode and note every output in it.
 
     Parameters
@@ -39,13 +39,15 @@ def run(network, images, note, note_module=None, note_call=None):
         Receives ``name, module, inputs, output`` of every module that has run.
     note_call : callable, optional
         Receives ``name, args, kwargs, output`` of every operation outside of modules that are one operation.
+    touched : set, optional
+        Gets the identity (`id`) of every parameter that takes part.
 
     Returns
     -------
     torch.Tensor
         The answer of the network.
     """
-    with _hooked(network, _Run(network, images, note, note_module, note_call)) as mode, torch.no_grad(), mode:
+    with _hooked(network, _Run(network, images, note, note_module, note_call, touched)) as mode, torch.no_grad(), mode:
         return main_output(network(images))
 
 
@@ -88,11 +90,12 @@ def _hooked(network, mode):
 class _Run(TorchFunctionMode):
     """One forward pass: the modules it is in, the layouts of its tensors and how often each name was used."""
 
-    def __init__(self, network, images, note, note_module, note_call):
+    def __init__(self, network, images, note, note_module, note_call, touched):
         super().__init__()
         self.note, self.note_module, self.note_call, self.images = note, note_module, note_call, len(images)
         self.modules = {safe_name(name) for name, _ in network.named_modules()}
         self.inside, self.used = [], set()
+        self.touched = set() if touched is None else touched
         images.prunesim_layout = layouts.of_images(images.shape)
 
     def enter(self, name, module):
@@ -142,6 +145,7 @@ class _Run(TorchFunctionMode):
         name = _name_of(function)
         given = list(layouts.tensors_in([*args, *kwargs.values()]))
         seen = any(hasattr(tensor, "prunesim_layout") for tensor in given)
+        self.touched.update(id(tensor) for tensor in given if isinstance(tensor, nn.Parameter))
         _refuse_chance(name, args, kwargs, self.inside)
         output = function(*args, **kwargs)
         if seen:

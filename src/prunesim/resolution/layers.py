@@ -92,7 +92,7 @@ def with_exclusions(config, found):
     """
     network = config["network"]["name"]
     every = [weight["layer"] for weight in found["weights"]]
-    prunable = [weight["layer"] for weight in found["weights"] if weight["why"] is None]
+    prunable = [weight["layer"] for weight in found["weights"] if weight["why"] is None and weight["used"]]
     if not prunable:
         raise PrunesimError(f"network.name: {network} has no weights of convolutional or linear layers to prune.")
     methods = {}
@@ -114,7 +114,7 @@ def with_exclusions(config, found):
             for weight in chosen
             if weight["why"]
         ]
-        if not any(weight["why"] is None for weight in chosen):
+        if not any(weight["layer"] in prunable for weight in chosen):
             problems.append(
                 f"methods.{method}: types {show(settings['types'])} without the excluded {show(settings['exclude'])} "
                 f"leave nothing of network {network} to prune; it has {', '.join(every)}."

@@ -12,6 +12,7 @@ from prunesim.errors import PrunesimError
 from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
+from prunesim.networks.own_code import passes_told_briefly
 from prunesim.networks.sources import network_files
 from prunesim.networks.spec import layer_of
 from prunesim.networks.state import load_arrays, network_arrays
@@ -135,7 +136,8 @@ class _Session:
             "network": settings["network"],
             "shape": list(shape),
             "classes": len(self.description["classes"]),
-            "kinds": weight_kinds(self.network),
+            # Auxiliary classifiers have no part in the answer, are not trained, and so are not pruned either.
+            "kinds": {name: kind for name, kind in weight_kinds(self.network).items() if name in uses},
             "uses": uses,
             "layers": layers,
         }
@@ -158,23 +160,24 @@ class _Session:
 
     def train(self, training, mask=None, first_step=0, last_step=None, checkpoint=None, inputs=()):
         masks = {name: torch.from_numpy(kept).to(self.device, torch.float32) for name, kept in (mask or {}).items()}
-        return train(
-            self.network,
-            self.images,
-            self.labels,
-            self.validation,
-            training,
-            normalise=self.normalise,
-            autocast=self.autocast,
-            seed_of=self.seed_of,
-            mask=masks,
-            first_step=first_step,
-            last_step=last_step,
-            checkpoint=checkpoint,
-            fingerprint=self._fingerprint(inputs),
-            evaluation_batch=self.evaluation_batch,
-            log=self.log,
-        )
+        with passes_told_briefly(self.settings["network"]["name"], "failed while it was trained"):
+            return train(
+                self.network,
+                self.images,
+                self.labels,
+                self.validation,
+                training,
+                normalise=self.normalise,
+                autocast=self.autocast,
+                seed_of=self.seed_of,
+                mask=masks,
+                first_step=first_step,
+                last_step=last_step,
+                checkpoint=checkpoint,
+                fingerprint=self._fingerprint(inputs),
+                evaluation_batch=self.evaluation_batch,
+                log=self.log,
+            )
 
     def _fingerprint(self, inputs):
         """Stand for everything the bytes of this training depend on."""
