@@ -182,9 +182,11 @@ def layout_of(tensor):
 
 
 def _label_sequence(given, tensor):
+    """Label the output of a recurrent layer: whatever the steps of its sequence are, they are positions here."""
     layout = layout_of(given)
-    if layout is not None and len(layout) == tensor.dim():
-        tensor.prunesim_layout = (*layout[:-1], ((layouts.C, tensor.shape[-1]),))
+    if layout is not None and len(layout) == tensor.dim() and tensor.dim() > 2:
+        steps = [axis if layouts.N in dict(axis) else ((layouts.P, layouts.size(axis)),) for axis in layout[:-1]]
+        tensor.prunesim_layout = (*steps, ((layouts.C, tensor.shape[-1]),))
 
 
 def _name_of(function):
