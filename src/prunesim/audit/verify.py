@@ -168,7 +168,8 @@ def _check_network(study, key, networks, checksum):
     before = None
     if round_ > 1:
         before, _ = load_tensors(earlier / "mask.safetensors")
-    kinds = {f"{layer['layer']}.weight": layer["kind"] for layer in metrics["layers"]}
+    tensors = {layer_of(name): name for name in mask}
+    kinds = {tensors.get(layer["layer"], f"{layer['layer']}.weight"): layer["kind"] for layer in metrics["layers"]}
     problems += _check_mask_step(folder, mask, before, about["settings"], kinds)
     rewind = metrics["settings"]["method"]["rewind"]
     start = rewind_file(rewind)
