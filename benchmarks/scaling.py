@@ -301,7 +301,7 @@ def start_up(folder):
 
 
 def read_json_defaults():
-    from prunesim.study.overlays import read_config
+    from prunesim.resolution.overlays import read_config
 
     return read_config(ROOT, [], [])
 

@@ -12,11 +12,11 @@ from torch import nn
 from prunesim.activations.dump import dump_activations
 from prunesim.errors import PrunesimError
 from prunesim.networks.build import build_network
+from prunesim.resolution.overlays import check_study
 from prunesim.storage.arrays import load_array, load_tensors
 from prunesim.storage.files import read_json
 from prunesim.study import paths
 from prunesim.study.chains import dense_replicates, given_networks
-from prunesim.study.overlays import check_study
 from prunesim.training.adopting import adopt
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -54,7 +54,7 @@ def test_schema_is_valid_and_refuses_unknown_keys_everywhere():
             walk(schema["items"], f"{path}[]")
 
     walk(SCHEMA, "")
-    assert open_mappings == [".network.arguments", ".methods", ".chains"]
+    assert open_mappings == [".network.arguments", ".network.layouts", ".methods", ".chains"]
 
 
 def test_defaults_are_config_yaml():
@@ -142,7 +142,7 @@ def test_experiments_are_accepted():
     for path in sorted((ROOT / "experiments").glob("*.yaml")):
         checked = check_config(study(path.read_text(encoding="utf-8")), SCHEMA)
         assert checked["study"] != DEFAULT["study"], f"{path} would replace the results of the default study"
-        check_layers(checked, [name for name, _ in activation_layers(checked["network"])])
+        check_layers(checked, activation_layers(checked["network"]))
         if checked["network"]["layers"] is None:
             check_exclude(checked, weight_layers(checked["network"]))
 
@@ -158,7 +158,7 @@ EXACT = [
     ("training: {Batch-Size: 8}", "training.Batch-Size is not a key; did you mean training.batch_size?"),
     ("epochs: 5", "epochs is not a key; did you mean training.epochs?"),
     ("fraction: 0.1", "fraction is not a key; did you mean methods.<method>.fraction?"),
-    ("layers: [relu1]", "layers is not a key; did you mean network.layers or comparison.layers?"),
+    ("layers: [relu1]", "layers is not a key; did you mean network.layers, activations.layers or comparison.layers?"),
     ("training: {rounds: 3}", "training.rounds is not a key; did you mean rounds?"),
     ("methods: {imp: {fractoin: 0.1}}", "methods.imp.fractoin is not a key; did you mean methods.imp.fraction?"),
     (
@@ -262,7 +262,8 @@ EXACT = [
     ("training: {device: gpu}", "training.device is 'gpu'; it must be auto, cpu, cuda, cuda:N or mps."),
     (
         "network: {name: vgg16}",
-        "network.name is 'vgg16'; it must be cnn, vgg, lenet5 or path/to/file.py:function (did you mean vgg?).",
+        "network.name is 'vgg16'; it must be cnn, vgg, lenet5, torchvision:model or path/to/file.py:function (did you "
+        "mean vgg?).",
     ),
     ("dataset: {channels: 2}", "dataset.channels is 2; it must be 1, 3 or null."),
     (
@@ -288,10 +289,9 @@ EXACT = [
     ),
     ("methods: {imp: {types: []}}", "methods.imp.types is []; it must be a list of one or more of conv, linear."),
     (
-        "comparison: {layers: relu1}",
-        "comparison.layers is 'relu1'; it must be relu, all or a list of layers (write a list: [relu1]).",
+        "comparison: {layers: []}",
+        "comparison.layers is []; it must be relu, all, another kind, a name, a pattern or a list of these.",
     ),
-    ("comparison: {layers: []}", "comparison.layers is []; it must be relu, all or a list of layers."),
     (
         "comparison: {families: [round]}",
         "comparison.families[0] is 'round'; it must be rounds, layers or replicates (did you mean rounds?).",
@@ -341,11 +341,6 @@ EXACT = [
     ),
     ("dataset: {path: here}", "dataset.path is 'here'; digits comes with scikit-learn, so it must be null."),
     (
-        "network: {name: m.py:f}",
-        "network.layers is null; a network of your own needs the list of its layers, which `prunesim layers` prints "
-        "for pasting.",
-    ),
-    (
         f"network: {{name: 'nets/{{a}}.py:build', layers: {OWN_LAYERS}}}",
         "network.name is 'nets/{a}.py:build'; braces are Snakemake's wildcards, so the path must have none.",
     ),
@@ -354,21 +349,24 @@ EXACT = [
         "network.arguments is for a network of your own; for the built-in cnn it must be {}.",
     ),
     (
-        f"network: {{layers: {OWN_LAYERS}}}",
-        "network.layers is for a network of your own; for the built-in cnn it must be null.",
+        "network: {small_images: true}",
+        "network.small_images is for torchvision's ResNets and DenseNets; for cnn it must be false.",
+    ),
+    (
+        "network: {layouts: {tokens: last}}",
+        "network.layouts.tokens is 'last'; it must be channels_first or channels_last.",
     ),
     (
         "network: {name: m.py:f, layers: [{name: a, kind: relu, shape: [1]}, {name: a, kind: pool, shape: [1]}]}",
         "network.layers names 'a' twice; the names of layers must differ.",
     ),
     (
-        "network: {name: m.py:f, layers: [{name: a, kind: relu, shape: [4, 8]}]}",
-        "network.layers[0].shape is [4, 8]; it must be [channels, height, width], or [neurons] for a linear layer.",
+        "network: {name: m.py:f, layers: [{name: a, shape: []}]}",
+        "network.layers[0].shape is []; it must be [neurons, positions, ...], or null.",
     ),
     (
-        "network: {name: m.py:f, layers: [{name: a}]}",
-        "network.layers[0] has no kind and no shape; "
-        "it must be {name: ..., kind: relu, pool or linear, shape: [channels, height, width]}.",
+        "network: {name: m.py:f, layers: [{kind: relu}]}",
+        "network.layers[0] has no name; it must be {name: ..., output: ..., kind: ...}.",
     ),
     ("training: {milestones: [9, 5]}", "training.milestones is [9, 5]; the epochs must be in ascending order."),
     (
@@ -577,20 +575,23 @@ def test_refusals_on_the_command_line(values, sentence):
     assert str(caught.value).endswith(sentence)
 
 
-LAYERS = ["relu1", "relu2", "logits"]
+LAYERS = [("relu1", "relu"), ("relu2", "relu"), ("logits", "linear")]
 WEIGHTS = ["features.0", "features.3", "logits"]
 
 
-@pytest.mark.parametrize("layers", ["relu", "all", "[logits, relu1]"])
+@pytest.mark.parametrize("layers", ["relu", "all", "linear", "[logits, relu1]", "relu1", "'relu?'", "['*1', linear]"])
 def test_layers_that_the_network_has(layers):
     assert check_layers(check_config(study(f"comparison: {{layers: {layers}}}"), SCHEMA), LAYERS) is None
 
 
 def test_layers_that_the_network_does_not_have():
-    config = check_config(study("comparison: {layers: [relu9, logits, xyz]}"), SCHEMA)
+    config = check_config(study("comparison: {layers: [relu9, logits, xyz, block]}"), SCHEMA)
     with pytest.raises(PrunesimError) as caught:
         check_layers(config, LAYERS)
-    near, far = str(caught.value).splitlines()
+    near, far, kind = str(caught.value).splitlines()
+    assert kind == (
+        "comparison.layers: no block of network cnn is dumped, only relu or linear; add it to activations.layers."
+    )
     assert near.startswith("comparison.layers: 'relu9' is not a layer of network cnn (did you mean relu")
     assert near.endswith("?); it has relu1, relu2, logits.")
     assert far == "comparison.layers: 'xyz' is not a layer of network cnn; it has relu1, relu2, logits."
@@ -619,7 +620,7 @@ def test_exclusions_that_match_nothing_or_everything():
 @pytest.mark.parametrize("name", list(NETWORKS))
 def test_default_study_fits_the_built_in_networks(name):
     config = check_config(study(f"network: {{name: {name}}}"), SCHEMA)
-    check_layers(config, [layer for layer, _ in activation_layers(config["network"])])
+    check_layers(config, activation_layers(config["network"]))
     check_exclude(config, weight_layers(config["network"]))
 
 

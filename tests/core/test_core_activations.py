@@ -20,8 +20,10 @@ from prunesim.cli import main
 from prunesim.datasets.converted import load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks import batches
-from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import trace
 from prunesim.networks.state import load_arrays, network_arrays
+from prunesim.networks.weights import weight_kinds
 from prunesim.storage.arrays import load_array, load_tensors, save_array, save_tensors
 from prunesim.storage.files import read_json, sha256_file
 
@@ -386,11 +388,9 @@ def refused(tmp_path, settings, data, weights, pattern):
     assert not (tmp_path / "out").exists() or everything_below(tmp_path / "out") == []
 
 
-@pytest.mark.parametrize(
-    "layers", [CNN_LAYERS[:-1], [*CNN_LAYERS, "more"], CNN_LAYERS[::-1], [], ["relu9", *CNN_LAYERS[1:]]]
-)
+@pytest.mark.parametrize("layers", [[*CNN_LAYERS, "more"], CNN_LAYERS[::-1], [], ["relu9", *CNN_LAYERS[1:]]])
 def test_other_layers_are_refused(data, weights, tmp_path, layers):
-    refused(tmp_path, told(layers=layers), data, weights, r"^network.layers: .* relu1, relu2, pool1, .*prunesim layers")
+    refused(tmp_path, told(layers=layers), data, weights, r"^network.layers: .*prunesim layers")
 
 
 def test_other_weights_are_refused(data, weights, tmp_path):
@@ -438,7 +438,7 @@ def test_the_command(data, weights, tmp_path, capsys):
     assert capsys.readouterr().out.startswith("20 of 41 test images, 9 layers, at most 80 positions")
     for name in everything_below(tmp_path / "function"):
         assert (tmp_path / "command" / name).read_bytes() == (tmp_path / "function" / name).read_bytes()
-    wrong = json.dumps(settings | {"layers": ["relu1"]})
+    wrong = json.dumps(settings | {"layers": ["relu9"]})
     assert main(["dump", "--settings", wrong, *call[3:], "--output", str(tmp_path / "no")]) == 2
     assert "prunesim dump: network.layers: " in capsys.readouterr().err
 

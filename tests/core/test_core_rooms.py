@@ -19,6 +19,7 @@ ROOMS = (
     "training",
     "similarity",
     "audit",
+    "resolution",
     "datasets",
     "study",
     "pruning",

@@ -5,7 +5,7 @@ from pathlib import Path
 from prunesim.forecast.images import Images
 from prunesim.forecast.jobs import Machine, study_jobs
 from prunesim.forecast.profile import network_profile
-from prunesim.study.overlays import read_config
+from prunesim.resolution.overlays import read_config
 
 ROOT = Path(__file__).resolve().parents[2]
 DIGITS = Images(1438, 359, (1, 8, 8), 10, "as published")

@@ -14,10 +14,10 @@ from prunesim.datasets.known import KNOWN
 from prunesim.errors import PrunesimError
 from prunesim.forecast import costs
 from prunesim.forecast.images import PUBLISHED, image_sizes
-from prunesim.forecast.profile import built_in_profile, network_profile
-from prunesim.forecast.traced import traced_profile
+from prunesim.forecast.profile import built_in_profile, network_profile, traced_profile
 from prunesim.networks import batches
-from prunesim.networks.build import build_network, trace
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import trace
 from prunesim.networks.state import network_arrays
 from prunesim.similarity import MEASURES, pairs
 
@@ -135,12 +135,18 @@ def test_a_network_that_looks_at_its_numbers_runs_on_the_cpu(tmp_path):
         network_profile({"name": f"{tmp_path}/own.py:other", "arguments": {}}, (1, 4, 4), 3)
 
 
-def test_the_layers_of_the_config_must_be_those_of_the_network():
-    told = config(files=[ROOT / "examples" / "my-network.yaml"])
-    told["network"]["layers"] = told["network"]["layers"][:-1]
-    told["network"]["name"] = f"{ROOT}/examples/my_network.py:small"
-    with pytest.raises(PrunesimError, match=r"^network.layers: the network has the layers 1, 3, 4, 6, 7, 8, but the "):
-        jobs(told)
+def test_the_list_of_the_config_chooses_layers(tmp_path):
+    told = config(files=[ROOT / "examples" / "own_network" / "study.yaml"])
+    told["network"] |= {
+        "name": f"{ROOT}/examples/own_network/network.py:small",
+        "layers": [{"name": "first", "output": "1"}],
+    }
+    assert network_profile(told["network"], (1, 8, 8), 10).layers == {"first": (8, 6, 6)}
+    told["network"]["layers"] = [{"name": "9"}]
+    with pytest.raises(
+        PrunesimError, match=r"^network.layers: '9' is not a layer of network .*; it has 1, 3, 4, 6, and"
+    ):
+        network_profile(told["network"], (1, 8, 8), 10)
 
 
 # --- Costs

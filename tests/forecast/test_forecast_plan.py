@@ -10,7 +10,7 @@ from forecast_study import ROOT, config
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.forecast.words import duration, scaled, size
-from prunesim.study.overlays import read_config
+from prunesim.resolution.overlays import read_config
 
 CLUSTER = ["--nodes", "8", "--gpus", "1", "--cores", "16", "--memory", "512"]
 IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"]

@@ -9,7 +9,8 @@ from torch.nn import functional
 
 from prunesim.activations.dump import dump_activations
 from prunesim.errors import PrunesimError
-from prunesim.networks.build import build_network, trace
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import trace
 from prunesim.networks.spec import NETWORKS, activation_layers
 from prunesim.storage.arrays import load_tensors
 from prunesim.training.data import crop_and_flip, normaliser

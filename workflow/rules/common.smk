@@ -17,14 +17,15 @@ from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
-from prunesim.networks.spec import activation_layers, compared_layers, own_file
+from prunesim.networks import sources
+from prunesim.networks.spec import activation_layers, compared_layers, made_of
 from prunesim.pruning.rewinding import rewind_file
+from prunesim.resolution.overlays import check_study
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
 from prunesim.study import chains, paths
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml
-from prunesim.study.overlays import check_study
 
 
 configfile: ROOT / "config.yaml"
@@ -39,11 +40,13 @@ os.environ.update(
     **{VARIABLE: "3"},
 )
 # Python in a conda environment would rather import what `pip install --user` left in the home directory.
+CONDA = None
 if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
     os.environ.update(PYTHONNOUSERSITE="1")
+    CONDA = workflow.deployment_settings.conda_prefix or Path(".snakemake/conda")
 
 try:
-    config = check_study(config, ROOT, workflow.config_settings.config)
+    config = check_study(config, ROOT, workflow.config_settings.config, conda=CONDA)
 except PrunesimError as error:
     raise WorkflowError(str(error)) from None
 
@@ -54,9 +57,7 @@ TABLES = ["networks", "layers", "similarity", "claims"]
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES)]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
-# The list of layers only says which files are dumped; the network is the same without it.
-# Weights from outside are an input of the rules that read them.
-NETWORK = {key: value for key, value in config["network"].items() if key not in ("layers", "weights", "weights_as")}
+NETWORK = made_of(config["network"])
 
 METHOD = "|".join(config["methods"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
@@ -115,9 +116,16 @@ def software(environment):
 
 
 def own_network():
-    """The file of a network of the user's own, which the rules that build it depend on."""
-    path = own_file(config["network"]["name"])
-    return [path] if path else []
+    """The files of a network of the user's own, which the rules that build it depend on."""
+    return sources.network_files(config["network"]["name"])
+
+
+def dump_settings():
+    """What is dumped: the names of layers and, where they say more, those in the network and their axes."""
+    listed = config["network"]["layers"] or []
+    outputs = {layer["name"]: layer["output"] for layer in listed if layer["output"] not in (None, layer["name"])}
+    more = {"outputs": outputs, "layouts": config["network"]["layouts"]}
+    return {"layers": DUMPED_LAYERS, **{key: value for key, value in more.items() if value}}
 
 
 def previous_weights(wildcards):

@@ -145,7 +145,7 @@ rule retrain:
 
 
 rule dump:
-    """Dump the activations of every ReLU, pooling and linear layer of a network."""
+    """Dump the activations of the chosen layers of a network."""
     input:
         data=rules.fetch.output.arrays,
         weights="<study>/networks/rep{rep}/{network}/weights.safetensors",
@@ -174,8 +174,8 @@ rule dump:
             seed=config["seed"],
             network=NETWORK,
             training=section("training", "device", "threads", "deterministic", "channels_last"),
-            activations=config["activations"],
-            layers=DUMPED_LAYERS,
+            activations=section("activations", "images", "megabytes"),
+            **dump_settings(),
         ),
         dataset=subpath(input[0], parent=True),
         folder=subpath(output.index, parent=True),

@@ -9,9 +9,12 @@ import torch
 from prunesim.activations.sampling import choose_images, choose_positions, position_cap
 from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
+from prunesim.networks import layouts, tracing
 from prunesim.networks.batches import dumping_batch
-from prunesim.networks.build import activation_kind, build_network, output_name, trace
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import outputs_of
 from prunesim.networks.narrowing import narrow
+from prunesim.networks.spec import dumped_layers
 from prunesim.networks.state import load_arrays
 from prunesim.storage.arrays import load_tensors
 from prunesim.storage.files import atomic_path, sha256_file, write_json
@@ -21,13 +24,14 @@ from prunesim.training.device import choose_device, make_exact
 
 
 def dump_activations(settings, dataset, weights, output, log=print):
-    """Write the activations of every ReLU, pooling and linear layer.
+    """Write the activations of some layers of a network.
 
     Parameters
     ----------
     settings : dict
-        ``seed``, ``network``, ``training`` (device, threads, ...), ``activations`` and ``layers`` (the layers to
-        expect, in order).
+        ``seed``, ``network``, ``training`` (device, threads, ...), ``activations`` and ``layers`` (the names of the
+        layers, in the order of the forward pass). Optional are ``outputs`` (the names that layers of other names have
+        in the network) and ``layouts`` (see `prunesim.networks.spec.dumped_layers`).
     dataset : path-like
         Folder of the converted data set; the test images are used, without augmentation.
     weights : path-like
@@ -44,7 +48,8 @@ def dump_activations(settings, dataset, weights, output, log=print):
     Raises
     ------
     PrunesimError
-        If the network has other layers than expected, or an activation is not finite.
+        If the network lacks one of the layers, it cannot be told where its neurons are, or an activation is not
+        finite.
     """
     training = settings["training"]
     device = choose_device(training["device"])
@@ -54,12 +59,10 @@ def dump_activations(settings, dataset, weights, output, log=print):
     shape = (channels, height, width)
     network = build_network(settings["network"], shape, len(description["classes"]), seed=0)
     arrays, about = load_tensors(weights)
-    layers, _ = trace(network, shape)
-    _check_layers([layer["name"] for layer in layers], settings["layers"])
-    full = layers
+    layers = full = _layers(network, shape, settings)
     if about.get("narrower"):
         narrow(network, arrays, shape, weights)
-        layers, _ = trace(network, shape)
+        layers = _layers(network, shape, settings)
         _check_places(layers, full, weights)
     load_arrays(network, arrays, weights)
     network.to(device).eval()
@@ -85,12 +88,24 @@ def dump_activations(settings, dataset, weights, output, log=print):
     return {"device": str(device)}
 
 
-def _check_layers(found, expected):
-    if found != list(expected):
+def _layers(network, shape, settings):
+    """Return the layers to dump, in the order of the forward pass."""
+    name = settings["network"]["name"]
+    if not settings["layers"]:
         raise PrunesimError(
-            f"network.layers: the network has the layers {', '.join(found)}, but the config lists "
-            f"{', '.join(expected)}; `prunesim layers` prints them as they belong there."
+            f"network.layers: no layer of network {name} is to be dumped; `prunesim layers` prints them."
         )
+    wanted = [
+        {"name": layer, "output": settings.get("outputs", {}).get(layer, layer), "kind": None}
+        for layer in settings["layers"]
+    ]
+    found = dumped_layers(outputs_of(network, shape, name), wanted, settings.get("layouts", {}), name)
+    if [layer["name"] for layer in found] != settings["layers"]:
+        raise PrunesimError(
+            f"network.layers: the network runs its layers in the order {', '.join(layer['name'] for layer in found)}, "
+            f"but the config lists {', '.join(settings['layers'])}; `prunesim layers` prints them as they belong there."
+        )
+    return found
 
 
 def _check_places(found, full, weights):
@@ -103,28 +118,16 @@ def _check_places(found, full, weights):
             )
 
 
-@contextlib.contextmanager
-def _recording(network):
-    """Collect the outputs of the hooked modules of each forward pass, copied before an in-place ReLU overwrites."""
-    outputs, handles = {}, []
+def _outputs(network, batch, names):
+    """Return the outputs of some names, copied before an operation in place overwrites them."""
+    outputs = {}
 
-    def hook_for(name):
-        def hook(module, inputs, output):
-            call = 1
-            while output_name(name, call) in outputs:
-                call += 1
-            outputs[output_name(name, call)] = output.detach().clone()
+    def note(name, kind, tensor, layout):
+        if name in names:
+            outputs[name] = tensor.detach().clone()
 
-        return hook
-
-    for name, module in network.named_modules():
-        if activation_kind(module):
-            handles.append(module.register_forward_hook(hook_for(name)))
-    try:
-        yield outputs
-    finally:
-        for handle in handles:
-            handle.remove()
+    tracing.run(network, batch, note)
+    return outputs
 
 
 def _write(network, batches, layers, positions, output, weights):
@@ -140,15 +143,15 @@ def _write(network, batches, layers, positions, output, weights):
                 temporary = stack.enter_context(atomic_path(output / file))
                 files[file] = stack.enter_context(_npy_writer(temporary, shape))
             index[name] = {"kind": layer["kind"], "shape": layer["shape"], "positions": count, "images": images}
+            if not layer["layout"].startswith("N x C"):
+                index[name]["layout"] = layer["layout"]
         start = 0
-        with _recording(network) as outputs, torch.no_grad():
+        with torch.no_grad():
             for batch in batches:
-                outputs.clear()
-                network(batch)
+                outputs = _outputs(network, batch, {layer["output"] for layer in layers})
                 for layer in layers:
                     name = layer["name"]
-                    maps = outputs[name].flatten(2) if len(layer["shape"]) > 1 else outputs[name][:, :, None]
-                    maps = maps.float().cpu().numpy().transpose(0, 2, 1)
+                    maps = layouts.as_samples(outputs[layer["output"]].float().cpu().numpy(), layer["axes"])
                     if not np.isfinite(maps).all():
                         raise PrunesimError(f"{weights}: the activations of layer {name!r} are not all finite numbers.")
                     rows = positions[name][start : start + len(batch)]

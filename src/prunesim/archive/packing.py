@@ -43,7 +43,7 @@ def pack(output, files, about):
         What to pack, by the path relative to a clone to which it is restored.
     about : dict
         What else the manifest says: ``study``, ``contents``, ``left_out``, ``created``, ``commit``,
-        ``network_file``, and whatever a reader may want to know.
+        ``network_file``, ``network_imports``, and whatever a reader may want to know.
 
     Returns
     -------
@@ -144,10 +144,11 @@ def check_manifest(manifest):
         value = manifest.get(key)
         if value is not None and not (isinstance(value, str) and value.isprintable() and len(value) < 1000):
             raise _RefusedError(f"its manifest has no text for {key}")
-    given = manifest.get("given_files", {})
-    words = [*given, *given.values()] if isinstance(given, dict) else [None]
-    if not all(isinstance(word, str) and word.isprintable() and len(word) < 1000 for word in words):
-        raise _RefusedError("its manifest has no texts for given_files")
+    for key in ("given_files", "network_imports"):
+        files = manifest.get(key, {})
+        words = [*files, *files.values()] if isinstance(files, dict) else [None]
+        if not all(isinstance(word, str) and word.isprintable() and len(word) < 1000 for word in words):
+            raise _RefusedError(f"its manifest has no texts for {key}")
     for path in left_out:
         _check_place(posixpath.normpath(f"results/{study}/{path}"), study)
     for entry in files:

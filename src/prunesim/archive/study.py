@@ -3,6 +3,7 @@
 import contextlib
 import os
 import posixpath
+import re
 import shutil
 import tempfile
 from datetime import UTC, datetime
@@ -15,17 +16,19 @@ from prunesim.audit.provenance import provenance
 from prunesim.audit.verify import verify_study
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
+from prunesim.networks.sources import network_files
 from prunesim.networks.spec import own_file
+from prunesim.resolution.overlays import read_config
 from prunesim.storage import left_out as archived
 from prunesim.storage.files import lock, sha256_file, write_error, write_json
 from prunesim.storage.snakemake_records import INCOMPLETE, LOCKS, RECORDS, record_path, recorded_output, records
 from prunesim.study.chains import given_files
 from prunesim.study.config import load_yaml
-from prunesim.study.overlays import read_config
 
-CONFIG, NETWORK, GIVEN = "config.yaml", "network.py", "given"
+# The file of a network of the user's own, and the files beside it that it imports; the user's own weights.
+CONFIG, NETWORK, IMPORTED, GIVEN = "config.yaml", "network.py", "network_files", "given"
 # Of a study: what an archive writes anew, what only a running training needs, and what is made from the rest.
-NOT_PACKED = (CONFIG, NETWORK, GIVEN, archived.FILE, "checkpoints", "report.html", "report.zip")
+NOT_PACKED = (CONFIG, NETWORK, IMPORTED, GIVEN, archived.FILE, "checkpoints", "report.html", "report.zip")
 FOR_FIGURES = ("tables", "figures", "provenance")
 # Of a data set: where it came from, and by which checksums its images are known.
 DESCRIPTIONS = ("dataset.json", "provenance.json")
@@ -112,6 +115,7 @@ def archive_study(study, output, contents="all", configfiles=(), assignments=())
             "assignments": list(assignments),
             "network_file": own_file(config["network"]["name"]) or None,
             **({"given_files": given} if given else {}),
+            "network_imports": _imported_files(root, config),
             "left_out": left_out,
         }
         return packing.pack(output, places, about)
@@ -239,7 +243,21 @@ def _added_files(work, root, config):
     text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True)
     (work / CONFIG).write_text(note + text, encoding="utf-8")
     own = own_file(config["network"]["name"])
-    return {CONFIG: work / CONFIG} | ({NETWORK: root / own} if own else {})
+    imported = {place: root / file for place, file in _imported_files(root, config).items()}
+    return {CONFIG: work / CONFIG} | ({NETWORK: root / own} if own else {}) | imported
+
+
+def _imported_files(root, config):
+    """Return the files that the network's own file imports from beside it, by their place in the archive."""
+    own, *others = network_files(config["network"]["name"], root) or [""]
+    folders = [os.path.dirname(os.path.abspath(root / file)) for file in (own, *others)]
+    top = os.path.commonpath(folders)
+    return {f"{IMPORTED}/{_place_of(os.path.relpath(os.path.abspath(root / file), top))}": file for file in others}
+
+
+def _place_of(path):
+    """Return a path as an archive can hold it."""
+    return "/".join(re.sub(r"[^A-Za-z0-9_.-]", "_", part).lstrip("-.") or "_" for part in Path(path).parts)
 
 
 def _given_files(config):

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.spec import layer_of
 from prunesim.pruning.criteria import select_tensors
-from prunesim.pruning.masks import check_mask, layer_of
+from prunesim.pruning.masks import check_mask
 from prunesim.pruning.rewinding import rewind_file
 from prunesim.storage.arrays import load_array, load_tensors
 from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY
@@ -172,7 +173,8 @@ def _check_network(study, key, networks, checksum):
     before = None
     if round_ > 1:
         before, _ = load_tensors(earlier / "mask.safetensors")
-    kinds = {f"{layer['layer']}.weight": layer["kind"] for layer in metrics["layers"]}
+    tensors = {layer_of(name): name for name in mask}
+    kinds = {tensors.get(layer["layer"], f"{layer['layer']}.weight"): layer["kind"] for layer in metrics["layers"]}
     problems += _check_mask_step(folder, mask, before, about["settings"], kinds)
     rewind = metrics["settings"]["method"]["rewind"]
     start = rewind_file(rewind)

@@ -10,7 +10,7 @@ from prunesim.forecast.costs import MEASURED_ON
 from prunesim.forecast.forecast import forecast
 from prunesim.forecast.jobs import Machine
 from prunesim.forecast.words import duration, scaled, size
-from prunesim.study.overlays import read_config
+from prunesim.resolution.overlays import read_config
 
 
 def add_arguments(parser):
@@ -41,9 +41,10 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    config = read_config(arguments.directory, arguments.configfile, arguments.config)
-    machine = _machine(arguments, config["training"]["device"])
     shape = tuple(arguments.shape) if arguments.shape else None
+    known = {"shape": shape, "classes": arguments.classes}
+    config = read_config(arguments.directory, arguments.configfile, arguments.config, known)
+    machine = _machine(arguments, config["training"]["device"])
     given = {"train": arguments.images, "test": arguments.test_images, "shape": shape, "classes": arguments.classes}
     results = Path(arguments.directory) / "results"
     free = shutil.disk_usage(results if results.is_dir() else arguments.directory).free if machine.nodes == 1 else None

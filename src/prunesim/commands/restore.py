@@ -20,10 +20,13 @@ def run(arguments):
         f"{manifest.get('created')}, commit {commit[:12]})"
     )
     own = manifest.get("network_file")
-    if own and not os.path.exists(own):
-        make = f"mkdir -p -- {shlex.quote(os.path.dirname(own) or '.')}"
-        copy = f"{make} && cp -- results/{study}/network.py {shlex.quote(own)}"
-        print(f"Its network is not part of this clone. Before anything is trained again: {copy}")
+    files = {"network.py": own} if own else {}
+    files |= manifest.get("network_imports", {})
+    for place, file in files.items():
+        if not os.path.exists(file):
+            make = f"mkdir -p -- {shlex.quote(os.path.dirname(file) or '.')}"
+            copy = f"{make} && cp -- {shlex.quote(f'results/{study}/{place}')} {shlex.quote(file)}"
+            print(f"Its network is not part of this clone. Before anything is trained again: {copy}")
     missing = {name: path for name, path in manifest.get("given_files", {}).items() if not os.path.exists(path)}
     if missing:
         print("Weights that it was given are not part of this clone. Before anything is run again:")

@@ -1,6 +1,6 @@
 """Print the name of the study that a config describes, for scripts and the Makefile."""
 
-from prunesim.study.overlays import read_config
+from prunesim.resolution.overlays import read_config
 
 
 def add_arguments(parser):
@@ -10,4 +10,4 @@ def add_arguments(parser):
 
 
 def run(arguments):
-    print(read_config(arguments.directory, arguments.configfile, arguments.config)["study"])
+    print(read_config(arguments.directory, arguments.configfile, arguments.config, network=False)["study"])

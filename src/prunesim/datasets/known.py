@@ -1,4 +1,4 @@
-"""Published checksums of the original files, by source and file name.
+"""What is published of data sets: checksums of the original files, by source and file name, and sizes.
 
 A name that ends in ``.gz`` or ``.tar.gz`` is the file as published; an idx name without it is the
 unpacked content, which is what counts, because the same content is packed in more than one way (Debian's
@@ -64,4 +64,15 @@ KNOWN = {
         "test_32x32.mat": "sha256:cdce80dfb2a2c4c6160906d0bd7c68ec5a99d7ca4831afa54f09182025b6a75b",
     },
     "image_folder": {},
+}
+
+# Training and test images, channels, height, width and classes of the data sets as published.
+PUBLISHED = {
+    "digits": (1438, 359, 1, 8, 8, 10),
+    "mnist": (60_000, 10_000, 1, 28, 28, 10),
+    "fashion_mnist": (60_000, 10_000, 1, 28, 28, 10),
+    "kmnist": (60_000, 10_000, 1, 28, 28, 10),
+    "cifar10": (50_000, 10_000, 3, 32, 32, 10),
+    "cifar100": (50_000, 10_000, 3, 32, 32, 100),
+    "svhn": (73_257, 26_032, 3, 32, 32, 10),
 }

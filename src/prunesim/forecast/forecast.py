@@ -1,5 +1,7 @@
 """The forecast of a study: jobs, hours, disk, memory, and what breaks first."""
 
+from pathlib import Path
+
 from prunesim.activations.sampling import positions_of
 from prunesim.forecast import costs
 from prunesim.forecast.classes import class_counts
@@ -19,7 +21,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     Parameters
     ----------
     config : dict
-        From `prunesim.study.overlays.read_config`.
+        From `prunesim.resolution.overlays.read_config`.
     machine : prunesim.forecast.jobs.Machine
     given : dict, optional
         What is known of the data set, see `prunesim.forecast.images.image_sizes`.
@@ -36,7 +38,7 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
         ``wall_seconds``, ``chain_seconds``, ``disk`` (bytes by kind), ``sampling`` (by compared layer), ``findings``.
     """
     images = image_sizes(config["dataset"], given or {}, results)
-    profile = network_profile(config["network"], images.shape, images.classes)
+    profile = network_profile(config["network"], images.shape, images.classes, Path(results).parent)
     jobs = study_jobs(config, images, profile, machine)
     dumped = min(config["activations"]["images"], images.test)
     positions, cap = sampled(profile, dumped, config["activations"]["megabytes"])

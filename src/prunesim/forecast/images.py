@@ -3,21 +3,12 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from prunesim.datasets.known import PUBLISHED
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.storage.files import read_json
 
 SPLITS = ("train", "test")
-# Training and test images, channels, height, width and classes of the data sets as published.
-PUBLISHED = {
-    "digits": (1438, 359, 1, 8, 8, 10),
-    "mnist": (60_000, 10_000, 1, 28, 28, 10),
-    "fashion_mnist": (60_000, 10_000, 1, 28, 28, 10),
-    "kmnist": (60_000, 10_000, 1, 28, 28, 10),
-    "cifar10": (50_000, 10_000, 3, 32, 32, 10),
-    "cifar100": (50_000, 10_000, 3, 32, 32, 100),
-    "svhn": (73_257, 26_032, 3, 32, 32, 10),
-}
 
 
 class Images(NamedTuple):

@@ -82,7 +82,7 @@ def study_jobs(config, images, profile, machine):
     Parameters
     ----------
     config : dict
-        From `prunesim.study.overlays.read_config`.
+        From `prunesim.resolution.overlays.read_config`.
     images : prunesim.forecast.images.Images
     profile : prunesim.forecast.profile.Profile
     machine : Machine

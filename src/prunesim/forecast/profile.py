@@ -1,9 +1,10 @@
-"""What a network costs an image, from its list of layers: no weights and no PyTorch needed for built-in networks."""
+"""What a network costs an image: from its list of layers for built-in networks, without PyTorch; others run once."""
 
+import contextlib
 from math import prod
 from typing import NamedTuple
 
-from prunesim.networks.spec import NETWORKS, activation_layers, layer_shapes, own_file
+from prunesim.networks.spec import DUMPED, NETWORKS, activation_layers, dumped_layers, layer_shapes
 
 
 class Profile(NamedTuple):
@@ -39,7 +40,7 @@ class Profile(NamedTuple):
     kept: int
 
 
-def network_profile(settings, shape, classes):
+def network_profile(settings, shape, classes, folder="."):
     """Return the profile of the ``network`` section of a config.
 
     Parameters
@@ -48,6 +49,8 @@ def network_profile(settings, shape, classes):
     shape : tuple of int
         Channels, height and width of an image.
     classes : int
+    folder : path-like
+        From where the file of a network of the user's own is looked for.
 
     Returns
     -------
@@ -58,17 +61,35 @@ def network_profile(settings, shape, classes):
     PrunesimError
         If the network cannot take such images.
     """
-    if own_file(settings["name"]):
-        from prunesim.forecast.traced import traced_profile
-
+    if settings["name"] in NETWORKS:
+        return built_in_profile(settings, shape, classes)
+    with contextlib.chdir(folder):
         return traced_profile(settings, shape, classes)
-    return built_in_profile(settings, shape, classes)
+
+
+def traced_profile(settings, shape, classes):
+    """Return the profile of a network that is built and run once, with PyTorch; see `network_profile`."""
+    from prunesim.networks.describe import describe
+
+    found = describe(settings, shape, classes)
+    wanted = settings.get("layers") or list(DUMPED)
+    layers = dumped_layers(found["outputs"], wanted, settings.get("layouts", {}), settings["name"])
+    return Profile(
+        layers={layer["name"]: tuple(layer["shape"]) for layer in layers},
+        weights={
+            weight["layer"]: (weight["kind"], weight["weights"])
+            for weight in found["weights"]
+            if not weight["why"] and weight["used"]
+        },
+        **{key: found[key] for key in ("parameters", "state", "macs", "modules", "elements", "kept")},
+    )
 
 
 def built_in_profile(settings, shape, classes):
     """Return the profile of a built-in network; see `network_profile`."""
     layers = NETWORKS[settings["name"]](settings["width"], classes)
-    dumped = {name for name, _ in activation_layers({**settings, "layers": None})}
+    listed = settings.get("layers") or [{"name": name} for name, _ in activation_layers({**settings, "layers": None})]
+    dumped = {layer.get("output") or layer["name"]: layer["name"] for layer in listed}
     weights, outputs = {}, {}
     parameters = statistics = macs = elements = kept = 0
     current = tuple(shape)
@@ -87,7 +108,7 @@ def built_in_profile(settings, shape, classes):
             # ReLU overwrites its input.
             kept += 0 if layer.kind == "relu" else size
         if layer.name in dumped:
-            outputs[layer.name] = output[:1] if layer.kind in ("linear", "global_pool") else output
+            outputs[dumped[layer.name]] = output[:1] if layer.kind in ("linear", "global_pool") else output
         current = output
     modules = sum(layer.kind != "flatten" for layer in layers)
     return Profile(outputs, weights, parameters, parameters + statistics, macs, modules, elements, kept)

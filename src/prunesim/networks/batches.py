@@ -27,7 +27,7 @@ def dumping_batch(image, layers):
 
 def evaluation_bytes(image, layers):
     """Return the bytes that evaluating takes for each image of a batch: an image twice, an output and the next one."""
-    return 4 * 2 * (prod(image) + max(map(prod, layers)))
+    return 4 * 2 * (prod(image) + max(map(prod, layers), default=0))
 
 
 def dumping_bytes(image, layers):

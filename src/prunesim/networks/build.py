@@ -1,27 +1,34 @@
 """From settings to torch modules."""
 
-import importlib.util
-import inspect
-import sys
+import contextlib
+import warnings
 from collections import OrderedDict
+from difflib import get_close_matches
 from pathlib import Path
 
 import torch
 from torch import nn
+from torch.nn.modules import module as torch_module
+from torch.nn.parameter import UninitializedTensorMixin
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import NETWORKS, layer_shapes, own_file
+from prunesim.networks.kinds import GlobalPool
+from prunesim.networks.own_code import function_of, last_line, loaded, place, told_briefly
+from prunesim.networks.spec import NETWORKS, layer_shapes, own_file, torchvision_name
+from prunesim.networks.tracing import main_output
 
-_RELUS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.GELU, nn.SiLU, nn.Hardswish, nn.Mish)
-_POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
-_WEIGHTS = {nn.Conv1d: "conv", nn.Conv2d: "conv", nn.Conv3d: "conv", nn.Linear: "linear"}
-
-
-class GlobalPool(nn.Module):
-    """Mean over the positions of each channel; unlike AdaptiveAvgPool2d deterministic on every device."""
-
-    def forward(self, x):
-        return x.mean(dim=(2, 3))
+# What safetensors can hold and NumPy has.
+_SAVED = (
+    torch.float64,
+    torch.float32,
+    torch.float16,
+    torch.int64,
+    torch.int32,
+    torch.int16,
+    torch.int8,
+    torch.uint8,
+    torch.bool,
+)
 
 
 def build_network(settings, shape, classes, seed):
@@ -46,7 +53,41 @@ def build_network(settings, shape, classes, seed):
         torch.manual_seed(seed)
         if settings["name"] in NETWORKS:
             return _sequential(NETWORKS[settings["name"]](settings["width"], classes), shape)
-        return _own_network(settings, shape, classes)
+        network = _of_torchvision(settings, classes) or _own_network(settings, shape, classes)
+        _try_out(network, shape, classes, settings["name"])
+        return network
+
+
+@contextlib.contextmanager
+def without_numbers(how):
+    """Build networks whose weights are shapes without numbers, on PyTorch's meta device.
+
+    Parameters
+    ----------
+    how : str
+        ``all``: every tensor; ``weights``: parameters and buffers only, for code that computes with other tensors.
+    """
+    if how == "all":
+        with torch.device("meta"):
+            yield
+        return
+
+    def to_meta(module, name, tensor):
+        if tensor is None or isinstance(tensor, UninitializedTensorMixin):
+            return tensor
+        if isinstance(tensor, nn.Parameter):
+            return nn.Parameter(tensor.detach().to("meta"), requires_grad=tensor.requires_grad)
+        return tensor.to("meta")
+
+    handles = [
+        torch_module.register_module_parameter_registration_hook(to_meta),
+        torch_module.register_module_buffer_registration_hook(to_meta),
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def _sequential(layers, shape):
@@ -74,42 +115,87 @@ def _sequential(layers, shape):
     return nn.Sequential(modules)
 
 
+def _of_torchvision(settings, classes):
+    name = torchvision_name(settings["name"])
+    if not name:
+        return None
+    from torchvision import models
+
+    known = models.list_models(module=models)
+    if name not in known:
+        near = get_close_matches(name, known, n=1)
+        hint = f"; did you mean torchvision:{near[0]}?" if near else f"; it has {', '.join(known)}."
+        raise PrunesimError(f"network.name: torchvision has no classifier {name!r}{hint}")
+    with warnings.catch_warnings(), _called(settings):
+        warnings.simplefilter("ignore")  # of initial weights that will be others one day
+        network = models.get_model(name, weights=None, num_classes=classes, **settings["arguments"])
+    if settings.get("small_images"):
+        _for_small_images(network, settings["name"])
+    return network
+
+
+def _for_small_images(network, name):
+    """Begin with a 3 x 3 convolution of stride 1 and no pooling, as He et al. (2016), section 4.2, do for CIFAR-10."""
+    part = getattr(network, "features", network)
+    first, pool = ("conv0", "pool0") if part is not network else ("conv1", "maxpool")
+    old = getattr(part, first, None)
+    if not isinstance(old, nn.Conv2d) or old.kernel_size != (7, 7) or not hasattr(part, pool):
+        raise PrunesimError(
+            f"network.small_images is for the ResNets and DenseNets of torchvision, which begin with a 7 x 7 "
+            f"convolution and pooling; {name} does not. Enlarge the images with dataset.resize instead."
+        )
+    new = nn.Conv2d(old.in_channels, old.out_channels, 3, padding=1, bias=False)
+    nn.init.kaiming_normal_(new.weight, mode="fan_out" if first == "conv1" else "fan_in", nonlinearity="relu")
+    setattr(part, first, new)
+    setattr(part, pool, nn.Identity())
+
+
 def _own_network(settings, shape, classes):
     path = own_file(settings["name"])
     name = settings["name"].removeprefix(f"{path}:")
     if not Path(path).is_file():
         raise PrunesimError(f"network.name: the file {path!r} does not exist; give path/to/file.py:function.")
-    spec = importlib.util.spec_from_file_location(f"own_network_{Path(path).stem}", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # dataclasses look their module up there
-    spec.loader.exec_module(module)
-    function = getattr(module, name, None)
-    if not callable(function):
-        functions = [key for key, value in vars(module).items() if inspect.isfunction(value)]
-        functions = [key for key in functions if vars(module)[key].__module__ == spec.name]
-        raise PrunesimError(f"network.name: {path} has no function {name!r}; it has {', '.join(functions) or 'none'}.")
-    try:
-        network = function(shape=tuple(shape), classes=classes, **settings["arguments"])
-    except TypeError as error:
-        raise PrunesimError(
-            f"network.name: {settings['name']} could not be called with shape, classes and network.arguments: {error}."
-        ) from error
+    with told_briefly(settings["name"], "could not be loaded"), loaded(path) as module:
+        function = function_of(module, name, path)
+        with _called(settings):
+            network = function(shape=tuple(shape), classes=classes, **settings["arguments"])
     if not isinstance(network, nn.Module):
         raise PrunesimError(f"network.name: {settings['name']} returned no torch.nn.Module.")
-    _try_out(network, shape, classes, settings["name"])
     return network
+
+
+@contextlib.contextmanager
+def _called(settings):
+    name = settings["name"]
+    try:
+        yield
+    except TypeError as error:
+        # Raised by the call itself, or by what was called?
+        if place(error):
+            raise PrunesimError(f"network.name: {name} failed: {last_line(error)}{place(error)}.") from error
+        raise PrunesimError(
+            f"network.name: {name} could not be called with shape, classes and network.arguments: {error}."
+        ) from error
+    except PrunesimError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PrunesimError(f"network.name: {name} failed: {last_line(error)}{place(error)}.") from error
 
 
 def _try_out(network, shape, classes, name):
     """Refuse a network that cannot be used. Lazy modules get their weights here, while the seed is set."""
+    device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
+    if device.type == "meta":
+        network.to("meta")
     try:
         with torch.no_grad():
-            output = network.eval()(torch.zeros(1, *shape))
-    except (RuntimeError, ValueError) as error:
+            output = main_output(network.eval()(torch.zeros(1, *shape, device=device)))
+    except (Exception, SystemExit) as error:
         channels, height, width = shape
+        hint = "; set dataset.channels: 3" if channels == 1 and "channels" in str(error) else ""
         raise PrunesimError(
             f"network.name: {name} cannot take images of {channels} x {height} x {width}: "
-            f"{str(error).partition(chr(10))[0].rstrip('.')}."
+            f"{last_line(error)}{place(error)}{hint}."
         ) from error
     network.train()
     if getattr(output, "shape", None) != (1, classes):
@@ -117,92 +203,33 @@ def _try_out(network, shape, classes, name):
         raise PrunesimError(f"network.name: {name} must answer one image with 1 x {classes} classes, not {found}.")
     if not any(parameter.requires_grad for parameter in network.parameters()):
         raise PrunesimError(f"network.name: {name} has no parameters to train.")
-
-
-def weight_kinds(network):
-    """Return the kind (``conv`` or ``linear``) of each weight tensor that can be pruned, by its name."""
-    return {
-        f"{name}.weight" if name else "weight": kind
-        for name, module in network.named_modules()
-        for type_, kind in _WEIGHTS.items()
-        if isinstance(module, type_)
-    }
-
-
-def activation_kind(module):
-    """Return ``relu``, ``pool`` or ``linear`` for a module whose output is dumped, else None."""
-    if isinstance(module, _RELUS):
-        return "relu"
-    if isinstance(module, (*_POOLS, GlobalPool)):
-        return "pool"
-    return "linear" if isinstance(module, nn.Linear) else None
-
-
-def trace(network, shape):
-    """Run one blank image through a network and note what each layer does.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-    shape : tuple of int
-        Channels, height and width of an image.
-
-    Returns
-    -------
-    layers : list of dict
-        ``name``, ``kind`` and ``shape`` of each output that is dumped, in the order of the forward pass. The second
-        output of a module that runs twice is named ``<module>-2``, and so on.
-    uses : dict of str to int
-        How often each weight of a tensor is multiplied for one image.
-    """
-    layers, uses, handles = [], {}, []
-    calls = {}
-    kinds = weight_kinds(network)
-
-    def note_output(name, kind):
-        def hook(module, inputs, output):
-            if output.dim() not in (2, 4):
-                raise PrunesimError(
-                    f"The output of layer {name!r} has shape {tuple(output.shape)}; only images x units and "
-                    "images x channels x height x width can be compared."
-                )
-            calls[name] = calls.get(name, 0) + 1
-            layers.append(
-                {
-                    "name": output_name(name, calls[name]),
-                    "kind": kind,
-                    "shape": [int(side) for side in output.shape[1:]],
-                }
+    for tensor, value in network.state_dict(keep_vars=True).items():
+        if isinstance(value, UninitializedTensorMixin):
+            raise PrunesimError(f"network.name: {name}: {tensor} is lazy, and no pass through the network makes it.")
+        if not isinstance(value, torch.Tensor) or value.layout != torch.strided or value.dtype not in _SAVED:
+            what = f"of type {value.dtype}" if isinstance(value, torch.Tensor) else type(value).__name__
+            raise PrunesimError(
+                f"network.name: {name}: {tensor} is {what}, which cannot be saved; make it a dense tensor of real "
+                "numbers."
             )
+    if device.type != "meta":
+        _refuse_chance(network, shape, name, device)
 
-        return hook
 
-    def note_uses(name):
-        def hook(module, inputs, output):
-            width = module.out_features if isinstance(module, nn.Linear) else module.out_channels
-            uses[name] = uses.get(name, 0) + output.numel() // (width * output.shape[0])
-
-        return hook
-
-    for name, module in network.named_modules():
-        if kind := activation_kind(module):
-            handles.append(module.register_forward_hook(note_output(name, kind)))
-        weight = f"{name}.weight" if name else "weight"
-        if weight in kinds:
-            handles.append(module.register_forward_hook(note_uses(weight)))
-    training = network.training
+def _refuse_chance(network, shape, name, device):
+    """Refuse a network that answers one image in two ways."""
+    generator = torch.Generator().manual_seed(0)
+    image = torch.randn(1, *shape, generator=generator).to(device)
+    network.eval()
     try:
-        network.eval()
-        parameter = next(network.parameters())
         with torch.no_grad():
-            network(torch.zeros(1, *shape, device=parameter.device))
+            one, other = (main_output(network(image)) for _ in range(2))
+    except (RuntimeError, ValueError):
+        return  # it looks at its numbers, and said yes to others
     finally:
-        network.train(training)
-        for handle in handles:
-            handle.remove()
-    return layers, uses
-
-
-def output_name(module, call):
-    """Return the layer name of the `call`-th output (from 1) of a module."""
-    return module if call == 1 else f"{module}-{call}"
+        network.train()
+    if not torch.allclose(one, other, rtol=1e-4, atol=1e-6, equal_nan=True):
+        raise PrunesimError(
+            f"network.name: {name} answers the same image in two ways when it is evaluated; what is random in it must "
+            "end with the training, as in F.dropout(x, training=self.training)."
+        )

@@ -3,6 +3,7 @@
 import torch
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.weights import first_names
 
 
 def network_arrays(network):
@@ -28,4 +29,6 @@ def load_arrays(network, arrays, path):
             raise PrunesimError(
                 f"{path}: tensor {name!r} has shape {arrays[name].shape}, but the network needs {tuple(tensor.shape)}."
             )
-    network.load_state_dict({name: torch.from_numpy(array.copy()) for name, array in arrays.items()})
+    # A tensor that layers share has several names; the first of them is the one that masks are applied to.
+    shared = first_names(network)
+    network.load_state_dict({name: torch.from_numpy(arrays[shared.get(name, name)].copy()) for name in arrays})

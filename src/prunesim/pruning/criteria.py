@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.pruning.masks import layer_of
+from prunesim.networks.spec import layer_of
 
 
 def magnitude(weights, rng):

@@ -8,11 +8,6 @@ import numpy as np
 from prunesim.errors import PrunesimError
 
 
-def layer_of(tensor):
-    """Return the layer that a weight tensor belongs to."""
-    return tensor.removesuffix(".weight")
-
-
 def check_mask(mask, weights, path):
     """Refuse a mask that does not fit the weights.
 

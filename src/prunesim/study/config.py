@@ -15,6 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.spec import KINDS, NETWORKS, chosen, some, torchvision_name
 from prunesim.study.chains import check_chains, check_weights
 
 # The integers and numbers that YAML 1.1 sees in unquoted text; 1e-3 is not among them.
@@ -80,15 +81,15 @@ def check_config(config, schema, command_line=None):
     return filled
 
 
-def check_layers(config, layer_names):
-    """Refuse compared layers that the network does not have.
+def check_layers(config, layers):
+    """Refuse compared layers that the network does not have or that are not dumped.
 
     Parameters
     ----------
     config : dict
         From `check_config`.
-    layer_names : list of str
-        The layers with activations, in their order.
+    layers : list of (str, str)
+        Name and kind of the layers with activations, in their order.
 
     Raises
     ------
@@ -96,14 +97,23 @@ def check_layers(config, layer_names):
         One sentence a line for each layer, with the nearest name and all there are.
     """
     asked = config["comparison"]["layers"]
-    if isinstance(asked, str):
-        return
-    _refuse(
-        f"comparison.layers: {show(name)} is not a layer of network {config['network']['name']}"
-        f"{_did_you_mean(name, layer_names)}; it has {', '.join(layer_names)}."
-        for name in asked
-        if name not in layer_names
-    )
+    names = [name for name, _ in layers]
+    kinds = list(dict.fromkeys(kind for _, kind in layers))
+    problems = []
+    for word in [asked] if isinstance(asked, str) else asked:
+        if word == "relu" or chosen(layers, [word]):
+            continue
+        if word in KINDS:
+            problems.append(
+                f"comparison.layers: no {word} of network {config['network']['name']} is dumped, only "
+                f"{_one_of(kinds)}; add it to activations.layers."
+            )
+        else:
+            problems.append(
+                f"comparison.layers: {show(word)} is not a layer of network {config['network']['name']}"
+                f"{_did_you_mean(word, names)}; it has {some(names)}."
+            )
+    _refuse(problems)
 
 
 def check_exclude(config, weight_layer_names):
@@ -121,7 +131,7 @@ def check_exclude(config, weight_layer_names):
     PrunesimError
         One sentence a line for each pattern, with the nearest name and all there are.
     """
-    network, known = config["network"]["name"], ", ".join(weight_layer_names)
+    network, known = config["network"]["name"], some(weight_layer_names)
     problems = []
     sections = [(kind, *item) for kind in ("methods", "chains") for item in config[kind].items()]
     for kind, method, settings in sections:
@@ -530,15 +540,10 @@ def _check_dataset(config, schema):
 def _check_network(config, schema):
     network = config["network"]
     name, layers = network["name"], network["layers"]
-    if name in schema["properties"]["network"]["properties"]["name"]["x-names"]:
-        for key, empty in (("arguments", {}), ("layers", None)):
-            if network[key] != empty:
-                yield f"network.{key} is for a network of your own; for the built-in {name} it must be {show(empty)}."
-    elif layers is None:
-        yield (
-            "network.layers is null; a network of your own needs the list of its layers, "
-            "which `prunesim layers` prints for pasting."
-        )
+    if name in NETWORKS and network["arguments"]:
+        yield f"network.arguments is for a network of your own; for the built-in {name} it must be {{}}."
+    if network["small_images"] and not torchvision_name(name):
+        yield f"network.small_images is for torchvision's ResNets and DenseNets; for {name} it must be false."
     if set("{}") & set(name):
         yield f"network.name is {show(name)}; braces are Snakemake's wildcards, so the path must have none."
     names = [layer["name"] for layer in layers or []]

@@ -8,6 +8,7 @@ from torch.nn import functional
 
 from prunesim.errors import PrunesimError
 from prunesim.networks.batches import EVALUATION
+from prunesim.networks.tracing import main_output
 from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
 from prunesim.training.data import crop_and_flip
 from prunesim.training.optimizer import initial_state
@@ -44,7 +45,7 @@ def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION
         for start in range(0, len(images), batch_size):
             batch, target = images[start : start + batch_size], labels[start : start + batch_size]
             with autocast():
-                output = network(normalise(batch))
+                output = main_output(network(normalise(batch)))
             loss += functional.cross_entropy(output.float(), target, reduction="sum")
             correct += (output.argmax(1) == target).sum()
     network.train(training)
@@ -120,7 +121,8 @@ def train(
     last_step = len(rates) if last_step is None else last_step
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     state = initial_state(parameters, settings)
-    masked = [(parameter, mask[name]) for name, parameter in network.named_parameters() if name in (mask or {})]
+    tensors = network.named_parameters(remove_duplicate=False)  # a mask may go by any name of a shared tensor
+    masked = [(parameter, mask[name]) for name, parameter in tensors if name in (mask or {})]
     with torch.no_grad():
         for parameter, kept in masked:
             parameter.masked_fill_(kept == 0, 0.0)
@@ -139,7 +141,7 @@ def train(
         losses, sizes = [], []
         for step, (batch, target) in _batches(images, labels, settings, seed_of, epoch, steps, steps_per_epoch):
             with autocast():
-                output = network(normalise(batch))
+                output = main_output(network(normalise(batch)))
             loss = functional.cross_entropy(output.float(), target)
             network.zero_grad(set_to_none=True)
             loss.backward()

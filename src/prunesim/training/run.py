@@ -10,11 +10,15 @@ import torch
 from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks.batches import evaluation_batch
-from prunesim.networks.build import build_network, trace, weight_kinds
+from prunesim.networks.build import build_network
+from prunesim.networks.describe import trace
 from prunesim.networks.given_weights import fit_given, read_given
-from prunesim.networks.spec import own_file
+from prunesim.networks.own_code import passes_told_briefly
+from prunesim.networks.sources import network_files
+from prunesim.networks.spec import layer_of
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.pruning.masks import apply_mask, check_mask, layer_of
+from prunesim.networks.weights import weight_kinds
+from prunesim.pruning.masks import apply_mask, check_mask
 from prunesim.pruning.rewinding import first_step, round_training
 from prunesim.storage.arrays import load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
@@ -144,7 +148,7 @@ class Session:
             len(self.description["classes"]),
             derive_seed(settings["seed"], "init", replicate),
         )
-        self.sizes = {name: tensor.numel() for name, tensor in self.network.named_parameters()}
+        self.sizes = {name: tensor.numel() for name, tensor in self.network.named_parameters(remove_duplicate=False)}
         self.describe()
         self.place()
         self.normalise = normaliser(self.description["mean"], self.description["std"], training, self.device)
@@ -152,13 +156,14 @@ class Session:
 
     def describe(self):
         """Note what the weights file says of the network."""
-        layers, uses = trace(self.network, self.shape)
+        layers, uses = trace(self.network, self.shape, self.settings["network"]["name"])
         self.evaluation_batch = evaluation_batch(self.shape, [layer["shape"] for layer in layers])
         self.metadata = {
             "network": self.settings["network"],
             "shape": list(self.shape),
             "classes": len(self.description["classes"]),
-            "kinds": weight_kinds(self.network),
+            # Auxiliary classifiers have no part in the answer, are not trained, and so are not pruned either.
+            "kinds": {name: kind for name, kind in weight_kinds(self.network).items() if name in uses},
             "uses": uses,
             "layers": layers,
         }
@@ -238,29 +243,29 @@ class Training(Session):
 
     def train(self, training, mask=None, first_step=0, last_step=None, checkpoint=None, inputs=()):
         masks = {name: torch.from_numpy(kept).to(self.device, torch.float32) for name, kept in (mask or {}).items()}
-        return train(
-            self.network,
-            self.images,
-            self.labels,
-            self.validation,
-            training,
-            normalise=self.normalise,
-            autocast=self.autocast,
-            seed_of=self.seed_of,
-            mask=masks,
-            first_step=first_step,
-            last_step=last_step,
-            checkpoint=checkpoint,
-            fingerprint=self._fingerprint(inputs),
-            evaluation_batch=self.evaluation_batch,
-            log=self.log,
-        )
+        with passes_told_briefly(self.settings["network"]["name"], "failed while it was trained"):
+            return train(
+                self.network,
+                self.images,
+                self.labels,
+                self.validation,
+                training,
+                normalise=self.normalise,
+                autocast=self.autocast,
+                seed_of=self.seed_of,
+                mask=masks,
+                first_step=first_step,
+                last_step=last_step,
+                checkpoint=checkpoint,
+                fingerprint=self._fingerprint(inputs),
+                evaluation_batch=self.evaluation_batch,
+                log=self.log,
+            )
 
     def _fingerprint(self, inputs):
         """Stand for everything the bytes of this training depend on."""
         package = Path(__file__).resolve().parents[1]
-        own = own_file(self.settings["network"]["name"])
-        files = [*filter(None, [own]), *inputs]
+        files = [*network_files(self.settings["network"]["name"]), *inputs]
         parts = [
             json.dumps([self.settings, self.replicate, self.round], sort_keys=True),
             json.dumps(self.description["sha256"], sort_keys=True),
@@ -277,7 +282,7 @@ def _counts(network, mask, metadata, sizes):
 
     The weights of a layer are those of its full size, of which a network with fewer channels has some left.
     """
-    arrays = dict(network.named_parameters())
+    arrays = dict(network.named_parameters(remove_duplicate=False))
     layers = []
     for name in metadata["kinds"]:
         remaining = int(mask[name].sum()) if name in mask else arrays[name].numel()
@@ -293,7 +298,7 @@ def _counts(network, mask, metadata, sizes):
         )
     return {
         "layers": layers,
-        "parameters": sum(array.numel() for array in arrays.values()),
-        "nonzero_parameters": sum(int(torch.count_nonzero(array)) for array in arrays.values()),
+        "parameters": sum(array.numel() for array in network.parameters()),
+        "nonzero_parameters": sum(int(torch.count_nonzero(array)) for array in network.parameters()),
         "macs": sum(layer["macs"] for layer in layers),
     }

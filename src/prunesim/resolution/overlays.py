@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import activation_layers, weight_layers
+from prunesim.networks.spec import NETWORKS, activation_layers, weight_layers
+from prunesim.resolution.discovery import find_layers
+from prunesim.resolution.layers import with_exclusions, with_layers
 from prunesim.study.chains import follow_lists
 from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml
 
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
 
 
-def read_config(root, files, assignments):
+def read_config(root, files, assignments, given=None, *, network=True):
     """Return the config of a study, checked and with all defaults, as Snakemake would give it to the workflow.
 
     Parameters
@@ -21,6 +23,10 @@ def read_config(root, files, assignments):
         Overlays, the last wins.
     assignments : list of str
         ``key=value``, which win over all files.
+    given : dict, optional
+        What is known of the images, see `prunesim.resolution.discovery.find_layers`.
+    network : bool
+        Whether to look at the network too; without it, its layers are not filled in.
 
     Raises
     ------
@@ -33,12 +39,18 @@ def read_config(root, files, assignments):
         if not isinstance(overlay, dict):
             raise PrunesimError(f"{file} is no configuration; it must be a mapping from keys to values.")
         config = _merged(config, overlay)
-    given = dict(_assignment(text) for text in assignments)
-    return check_study(_merged(config, given), root, given)
+    said = dict(_assignment(text) for text in assignments)
+    config = _merged(config, said)
+    if not network:
+        return check_config(config, load_yaml(Path(root) / SCHEMA), said)
+    return check_study(config, root, said, given=given, folder=root)
 
 
-def check_study(config, root, command_line=None):
+def check_study(config, root, command_line=None, *, given=None, conda=None, folder="."):
     """Return the config of a study, checked against the schema and its network, with all defaults.
+
+    For all but a built-in network whose layers are chosen as usual, ``network.layers`` is filled in: the layers that
+    are dumped. ``exclude`` of each method has the name of the output layer where the config says ``logits``.
 
     Parameters
     ----------
@@ -48,15 +60,21 @@ def check_study(config, root, command_line=None):
         The folder that holds ``workflow``.
     command_line : dict, optional
         See `prunesim.study.config.check_config`.
+    given, conda, folder
+        See `prunesim.resolution.discovery.find_layers`.
 
     Raises
     ------
     PrunesimError
     """
     config = check_config(config, load_yaml(Path(root) / SCHEMA), command_line)
-    check_layers(config, [name for name, _ in activation_layers(config["network"])])
-    if config["network"]["layers"] is None:
+    found = find_layers(config, root, given, conda, folder)
+    config = with_layers(config, found)
+    check_layers(config, activation_layers(config["network"]))
+    if config["network"]["name"] in NETWORKS:
         check_exclude(config, weight_layers(config["network"]))
+    elif found:
+        config = with_exclusions(config, found)
     return follow_lists(config)
 
 

@@ -1,0 +1,1 @@
+"""The config of a study made complete before any job: overlays, checks, the layers of its network."""
