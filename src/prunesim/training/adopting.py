@@ -9,12 +9,11 @@ from prunesim.errors import PrunesimError
 from prunesim.networks.build import build_network
 from prunesim.networks.given_weights import fit_given, read_given
 from prunesim.networks.narrowing import is_narrower, narrow
-from prunesim.networks.spec import layer_of
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
 from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.masks import apply_mask
-from prunesim.storage.arrays import save_tensors
+from prunesim.storage.arrays import layer_of, save_tensors
 from prunesim.storage.files import sha256_file, write_json
 from prunesim.training.run import Session, given_file
 
