@@ -11,7 +11,8 @@ from snakemake.utils import update_config
 
 from prunesim.datasets.settings import SOURCES, dataset_id
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import NETWORKS, activation_layers, weight_layers
+from prunesim.networks.builtin import NETWORKS
+from prunesim.networks.spec import activation_layers, weight_layers
 from prunesim.pruning.criteria import CRITERIA
 from prunesim.similarity import MEASURES
 from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml, show
@@ -262,7 +263,8 @@ EXACT = [
     ("training: {device: gpu}", "training.device is 'gpu'; it must be auto, cpu, cuda, cuda:N or mps."),
     (
         "network: {name: vgg16}",
-        "network.name is 'vgg16'; it must be cnn, vgg, lenet5, torchvision:model or path/to/file.py:function (did you "
+        "network.name is 'vgg16'; it must be cnn, vgg, lenet5, lenet_300_100, conv2, conv4, conv6, vgg_svhn, resnet9, "
+        "resnet20, resnet20_projection, nin, strided_stack, torchvision:model or path/to/file.py:function (did you "
         "mean vgg?).",
     ),
     ("dataset: {channels: 2}", "dataset.channels is 2; it must be 1, 3 or null."),

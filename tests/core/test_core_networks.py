@@ -13,9 +13,10 @@ from torch import nn
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.networks.build import build_network
+from prunesim.networks.builtin import NETWORKS, built_in_layers, layer_shapes
 from prunesim.networks.describe import trace
 from prunesim.networks.kinds import module_kind
-from prunesim.networks.spec import NETWORKS, activation_layers, compared_layers, layer_shapes, weight_layers
+from prunesim.networks.spec import activation_layers, compared_layers, weight_layers
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
 
@@ -71,7 +72,8 @@ def test_the_layers_are_known_without_torch(name, shape):
     weights = {f"{layer}.weight": network.get_submodule(layer) for layer in weight_layers(settings)}
     assert list(weight_kinds(network)) == list(uses) == list(weights)
     assert layers[-1] == {"name": "logits", "kind": "linear", "shape": [5]}
-    known = dict(zip([x.name for x in NETWORKS[name](4, 5)], layer_shapes(NETWORKS[name](4, 5), shape), strict=True))
+    specs = built_in_layers(settings, 5)
+    known = dict(zip([x.name for x in specs], layer_shapes(specs, shape), strict=True))
     for layer in layers:
         pooled_away = layer["name"] == "gap"
         assert tuple(layer["shape"]) == (known[layer["name"]][:1] if pooled_away else known[layer["name"]])
@@ -376,9 +378,12 @@ def test_the_command_prints_what_belongs_into_the_config(own, capsys):
     assert yaml.safe_load(printed) == {"layers": json.loads(json.dumps(layers))}
 
 
+SIDES = {"lenet5": ("28", "28")}
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_command_knows_the_built_in_networks(name, capsys):
-    assert main(["layers", name, "--shape", "1", "28", "28", "--width", "2", "--yaml"]) == 0
+    assert main(["layers", name, "--shape", "1", *SIDES.get(name, ("32", "32")), "--width", "2", "--yaml"]) == 0
     layers = yaml.safe_load(capsys.readouterr().out)["layers"]
     assert [(layer["name"], layer["kind"]) for layer in layers] == activation_layers(built_in(name))
     assert not [a for a, b in itertools.combinations(layers, 2) if a["name"] == b["name"]]

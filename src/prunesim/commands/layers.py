@@ -2,6 +2,7 @@
 
 import json
 
+from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.describe import describe
 from prunesim.networks.spec import DUMPED, made_of
 from prunesim.networks.tracing import safe_name
@@ -11,10 +12,11 @@ HEADS = ("name", "kind", "shape", "axes", "neurons", "samples an image", "weight
 
 
 def add_arguments(parser):
-    parser.add_argument("network", help="cnn, vgg, lenet5, torchvision:model or path/to/file.py:function")
+    parser.add_argument("network", help=f"{', '.join(NETWORKS)}, torchvision:model or path/to/file.py:function")
     parser.add_argument("--shape", required=True, type=int, nargs=3, metavar=("C", "H", "W"), help="of an image")
     parser.add_argument("--classes", type=int, default=10)
     parser.add_argument("--width", type=int, default=16, help="of cnn and vgg")
+    parser.add_argument("--width-factor", type=float, default=1, help="of built-in networks (default 1)")
     parser.add_argument("--arguments", type=json.loads, default={}, help="JSON: keyword arguments of the function")
     parser.add_argument("--small-images", action="store_true", help="as network.small_images of a config")
     parser.add_argument("--all", action="store_true", help="also what has a name but no kind: products, softmax, ...")
@@ -26,7 +28,7 @@ def add_arguments(parser):
 
 def run(arguments):
     settings = {"name": arguments.network, "width": arguments.width, "arguments": arguments.arguments}
-    settings = made_of(settings | {"small_images": arguments.small_images})
+    settings = made_of(settings | {"small_images": arguments.small_images, "width_factor": arguments.width_factor})
     found = describe(settings, tuple(arguments.shape), arguments.classes)
     if arguments.output:
         about = {"network": settings, "shape": arguments.shape, "classes": arguments.classes}

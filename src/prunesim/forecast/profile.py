@@ -4,7 +4,8 @@ import contextlib
 from math import prod
 from typing import NamedTuple
 
-from prunesim.networks.spec import DUMPED, NETWORKS, activation_layers, dumped_layers, layer_shapes
+from prunesim.networks.builtin import NETWORKS, built_in_layers, input_names, layer_shapes
+from prunesim.networks.spec import DUMPED, activation_layers, dumped_layers
 
 
 class Profile(NamedTuple):
@@ -87,28 +88,28 @@ def traced_profile(settings, shape, classes):
 
 def built_in_profile(settings, shape, classes):
     """Return the profile of a built-in network; see `network_profile`."""
-    layers = NETWORKS[settings["name"]](settings["width"], classes)
+    layers = built_in_layers(settings, classes)
     listed = settings.get("layers") or [{"name": name} for name, _ in activation_layers({**settings, "layers": None})]
     dumped = {layer.get("output") or layer["name"]: layer["name"] for layer in listed}
     weights, outputs = {}, {}
     parameters = statistics = macs = elements = kept = 0
-    current = tuple(shape)
-    for layer, output in zip(layers, layer_shapes(layers, shape), strict=True):
-        size = prod(output)
+    shapes = {"": tuple(shape)}
+    for layer, inputs, output in zip(layers, input_names(layers), layer_shapes(layers, shape), strict=True):
+        size, channels = prod(output), shapes[inputs[0]][0]
         if layer.kind in ("conv", "linear"):
-            count = current[0] * layer.width * (layer.kernel**2 if layer.kind == "conv" else 1)
+            count = channels * layer.width * (layer.kernel**2 if layer.kind == "conv" else 1)
             weights[layer.name] = (layer.kind, count)
-            parameters += count + layer.width
+            parameters += count + layer.width * layer.bias
             macs += count * prod(output[1:])
         elif layer.kind == "batch_norm":
-            parameters += 2 * current[0]
-            statistics += 2 * current[0] + 1
+            parameters += 2 * channels
+            statistics += 2 * channels + 1
         if layer.kind != "flatten":
             elements += size
             # ReLU overwrites its input.
             kept += 0 if layer.kind == "relu" else size
         if layer.name in dumped:
             outputs[dumped[layer.name]] = output[:1] if layer.kind in ("linear", "global_pool") else output
-        current = output
+        shapes[layer.name] = output
     modules = sum(layer.kind != "flatten" for layer in layers)
     return Profile(outputs, weights, parameters, parameters + statistics, macs, modules, elements, kept)

@@ -12,9 +12,10 @@ from torch.nn.modules import module as torch_module
 from torch.nn.parameter import UninitializedTensorMixin
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.kinds import GlobalPool
+from prunesim.networks.builtin import INITIAL_WEIGHTS, NETWORKS, built_in_layers, input_names, layer_shapes
+from prunesim.networks.modules import Add, GlobalPool, Graph, Scale, Shortcut
 from prunesim.networks.own_code import function_of, last_line, loaded, place, told_briefly
-from prunesim.networks.spec import NETWORKS, layer_shapes, own_file, torchvision_name
+from prunesim.networks.spec import own_file, torchvision_name
 from prunesim.networks.tracing import main_output
 
 # What safetensors can hold and NumPy has.
@@ -52,7 +53,7 @@ def build_network(settings, shape, classes, seed):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if settings["name"] in NETWORKS:
-            return _sequential(NETWORKS[settings["name"]](settings["width"], classes), shape)
+            return _built_in(settings, shape, classes)
         network = _of_torchvision(settings, classes) or _own_network(settings, shape, classes)
         _try_out(network, shape, classes, settings["name"])
         return network
@@ -90,29 +91,55 @@ def without_numbers(how):
             handle.remove()
 
 
-def _sequential(layers, shape):
-    modules = OrderedDict()
-    current = tuple(shape)
-    for layer, output in zip(layers, layer_shapes(layers, shape), strict=True):
-        if layer.kind == "conv":
-            module = nn.Conv2d(current[0], layer.width, layer.kernel, padding=layer.padding)
-        elif layer.kind == "batch_norm":
-            module = nn.BatchNorm2d(current[0])
-        elif layer.kind == "relu":
-            module = nn.ReLU(inplace=True)
-        elif layer.kind == "max_pool":
-            module = nn.MaxPool2d(layer.kernel)
-        elif layer.kind == "avg_pool":
-            module = nn.AvgPool2d(layer.kernel)
-        elif layer.kind == "global_pool":
-            module = GlobalPool()
-        elif layer.kind == "flatten":
-            module = nn.Flatten()
-        else:
-            module = nn.Linear(current[0], layer.width)
-        modules[layer.name] = module
-        current = output
-    return nn.Sequential(modules)
+def _built_in(settings, shape, classes):
+    layers = built_in_layers(settings, classes)
+    shapes = {"": tuple(shape)} | {x.name: y for x, y in zip(layers, layer_shapes(layers, shape), strict=True)}
+    inputs = input_names(layers)
+    modules = {
+        layer.name: _MODULES[layer.kind](layer, shapes[taken[0]][0])
+        for layer, taken in zip(layers, inputs, strict=True)
+    }
+    chain = not any(layer.inputs for layer in layers)
+    network = nn.Sequential(OrderedDict(modules)) if chain else Graph(modules, inputs)
+    if settings["name"] in INITIAL_WEIGHTS:
+        _initialise(network, INITIAL_WEIGHTS[settings["name"]])
+    return network
+
+
+def _conv(layer, channels):
+    stride = layer.stride or 1
+    return nn.Conv2d(channels, layer.width, layer.kernel, stride=stride, padding=layer.padding, bias=layer.bias)
+
+
+# From a layer and the number of channels that it takes to a module.
+_MODULES = {
+    "conv": _conv,
+    "batch_norm": lambda layer, channels: nn.BatchNorm2d(channels),
+    "relu": lambda layer, channels: nn.ReLU(inplace=True),
+    "max_pool": lambda layer, channels: nn.MaxPool2d(layer.kernel, layer.stride, ceil_mode=layer.stride is not None),
+    "avg_pool": lambda layer, channels: nn.AvgPool2d(layer.kernel, layer.stride, ceil_mode=layer.stride is not None),
+    "global_pool": lambda layer, channels: GlobalPool(),
+    "flatten": lambda layer, channels: nn.Flatten(),
+    "dropout": lambda layer, channels: nn.Dropout(0.5),
+    "linear": lambda layer, channels: nn.Linear(channels, layer.width, bias=layer.bias),
+    "add": lambda layer, channels: Add(),
+    "shortcut": lambda layer, channels: Shortcut(layer.width, layer.stride),
+    "scale": lambda layer, channels: Scale(1 / 8),
+}
+
+
+def _initialise(network, how):
+    """Draw the weights anew, see `prunesim.networks.builtin.INITIAL_WEIGHTS`."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            if how == "glorot":
+                nn.init.xavier_normal_(module.weight)
+            elif how == "he":
+                nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            else:
+                nn.init.normal_(module.weight, std=how)
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
 
 
 def _of_torchvision(settings, classes):

@@ -2,12 +2,7 @@
 
 from torch import nn
 
-
-class GlobalPool(nn.Module):
-    """Mean over the positions of each channel; unlike AdaptiveAvgPool2d deterministic on every device."""
-
-    def forward(self, x):
-        return x.mean(dim=(2, 3))
+from prunesim.networks.modules import Add, GlobalPool
 
 
 def _modules(names):
@@ -30,6 +25,7 @@ _MODULES = {
     ),
     "linear": _modules("Linear Bilinear"),
     "conv": _modules("Conv1d Conv2d Conv3d ConvTranspose1d ConvTranspose2d ConvTranspose3d"),
+    "add": (Add,),
     "norm": _modules(
         "BatchNorm1d BatchNorm2d BatchNorm3d SyncBatchNorm InstanceNorm1d InstanceNorm2d InstanceNorm3d LayerNorm "
         "GroupNorm RMSNorm LocalResponseNorm"

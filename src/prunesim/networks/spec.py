@@ -1,105 +1,15 @@
-"""Built-in networks as plain data, and choosing among layers, so that both are known without importing torch."""
+"""What a network is by its settings, and choosing among its layers, without importing torch."""
 
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import NamedTuple
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.builtin import OUTPUT_KINDS, built_in_layers
 
 # Of outputs; `other` ones have a name but are in no choice by kind but `all`.
 KINDS = ("relu", "pool", "linear", "conv", "norm", "block", "add", "cat", "other")
 DUMPED = ("relu", "pool", "linear")
 TORCHVISION = "torchvision:"
-
-
-class Layer(NamedTuple):
-    """One module of a sequential network.
-
-    Attributes
-    ----------
-    name : str
-        Name of the module, of its tensors and of its activation files.
-    kind : str
-        ``conv``, ``batch_norm``, ``relu``, ``max_pool``, ``avg_pool``, ``global_pool``, ``flatten`` or ``linear``.
-    width : int or None
-        Output channels of a ``conv``, output units of a ``linear``; None elsewhere.
-    kernel : int or None
-        Side of the window of a ``conv`` or a pooling layer.
-    padding : int
-        Zero padding of a ``conv`` on each side.
-    """
-
-    name: str
-    kind: str
-    width: int | None = None
-    kernel: int | None = None
-    padding: int = 0
-
-
-def _conv_block(name, width):
-    return [
-        Layer(f"conv{name}", "conv", width, kernel=3, padding=1),
-        Layer(f"bn{name}", "batch_norm"),
-        Layer(f"relu{name}", "relu"),
-    ]
-
-
-def cnn(width, classes):
-    """Four convolutions and two linear layers, for images of 8 x 8 and more."""
-    return [
-        *_conv_block("1", width),
-        *_conv_block("2", width),
-        Layer("pool1", "max_pool", kernel=2),
-        *_conv_block("3", 2 * width),
-        *_conv_block("4", 2 * width),
-        Layer("pool2", "max_pool", kernel=2),
-        Layer("flatten", "flatten"),
-        Layer("fc1", "linear", 2 * width),
-        Layer("relu5", "relu"),
-        Layer("logits", "linear", classes),
-    ]
-
-
-def vgg(width, classes):
-    """The VGG of Ansuini et al. (2020): seven convolutions in blocks of 2, 2, 2 and 1; theirs has width 32."""
-    layers = []
-    for block, (count, factor) in enumerate([(2, 1), (2, 2), (2, 4), (1, 8)], start=1):
-        for position in range(1, count + 1):
-            layers += _conv_block(f"{block}_{position}", factor * width)
-        layers.append(Layer(f"pool{block}", "max_pool", kernel=2))
-    return [*layers, Layer("gap", "global_pool"), Layer("logits", "linear", classes)]
-
-
-def lenet5(width, classes):
-    """LeNet-5 for images of 28 x 28, as in the authors' MNIST notebook; it has no width to set."""
-    return [
-        Layer("conv1", "conv", 6, kernel=5),
-        Layer("relu1", "relu"),
-        Layer("pool1", "avg_pool", kernel=2),
-        Layer("conv2", "conv", 16, kernel=5),
-        Layer("relu2", "relu"),
-        Layer("pool2", "avg_pool", kernel=2),
-        Layer("flatten", "flatten"),
-        Layer("fc1", "linear", 120),
-        Layer("relu3", "relu"),
-        Layer("fc2", "linear", 84),
-        Layer("relu4", "relu"),
-        Layer("logits", "linear", classes),
-    ]
-
-
-NETWORKS = {"cnn": cnn, "vgg": vgg, "lenet5": lenet5}
-
-_KIND = {
-    "conv": "conv",
-    "batch_norm": "norm",
-    "relu": "relu",
-    "max_pool": "pool",
-    "avg_pool": "pool",
-    "global_pool": "pool",
-    "flatten": "other",
-    "linear": "linear",
-}
 
 
 def made_of(network):
@@ -108,7 +18,8 @@ def made_of(network):
     Not what is dumped of it and how that is read. A setting that is off is left out: studies from before it are what
     they were.
     """
-    keys = ("name", "width", "arguments", *(["small_images"] if network.get("small_images") else []))
+    others = {"small_images": False, "width_factor": 1}
+    keys = ("name", "width", "arguments", *(key for key, off in others.items() if network.get(key, off) != off))
     return {key: network[key] for key in keys}
 
 
@@ -124,8 +35,7 @@ def torchvision_name(name):
 
 def built_in_outputs(network):
     """Return ``(name, kind)`` of every output of a built-in network, in the order of the forward pass."""
-    layers = NETWORKS[network["name"]](network["width"], classes=2)
-    return [(layer.name, _KIND[layer.kind]) for layer in layers]
+    return [(layer.name, OUTPUT_KINDS[layer.kind]) for layer in built_in_layers(network, classes=2)]
 
 
 def activation_layers(network):
@@ -261,47 +171,4 @@ def some(names, most=16):
 
 def weight_layers(network):
     """Return the names of the convolutional and linear layers of a built-in network."""
-    layers = NETWORKS[network["name"]](network["width"], classes=2)
-    return [layer.name for layer in layers if layer.kind in ("conv", "linear")]
-
-
-def layer_shapes(layers, shape):
-    """Return the output shape of each layer.
-
-    Parameters
-    ----------
-    layers : list of Layer
-    shape : tuple of int
-        Channels, height and width of an image.
-
-    Returns
-    -------
-    list of tuple of int
-        ``(channels, height, width)`` or ``(units,)``.
-
-    Raises
-    ------
-    PrunesimError
-        If the images are too small for a window.
-    """
-    shapes = []
-    current = tuple(shape)
-    for layer in layers:
-        if layer.kind == "conv":
-            sides = [side + 2 * layer.padding - layer.kernel + 1 for side in current[1:]]
-            current = (layer.width, *sides)
-        elif layer.kind in ("max_pool", "avg_pool"):
-            current = (current[0], *(side // layer.kernel for side in current[1:]))
-        elif layer.kind == "global_pool":
-            current = (current[0], 1, 1)
-        elif layer.kind == "flatten":
-            current = (current[0] * current[1] * current[2],)
-        elif layer.kind == "linear":
-            current = (layer.width,)
-        if min(current) < 1:
-            raise PrunesimError(
-                f"Images of {shape[1]} x {shape[2]} are too small for this network: nothing is left after its layer "
-                f"{layer.name!r}; choose another network.name or enlarge the images with dataset.resize."
-            )
-        shapes.append(current)
-    return shapes
+    return [layer.name for layer in built_in_layers(network, classes=2) if layer.kind in ("conv", "linear")]

@@ -20,8 +20,9 @@ from pathlib import Path
 from prunesim.datasets.known import PUBLISHED
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
+from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.sources import network_files
-from prunesim.networks.spec import NETWORKS, made_of, own_file
+from prunesim.networks.spec import made_of, own_file
 from prunesim.storage.files import read_json
 from prunesim.study.config import load_yaml
 

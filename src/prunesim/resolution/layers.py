@@ -3,7 +3,8 @@
 from fnmatch import fnmatchcase
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import DUMPED, KINDS, NETWORKS, built_in_outputs, dumped_layers
+from prunesim.networks.builtin import NETWORKS
+from prunesim.networks.spec import DUMPED, KINDS, built_in_outputs, dumped_layers
 from prunesim.study.config import check_exclude, show
 
 # What config.yaml excludes from pruning: the output layer, whatever it is called.

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import NETWORKS, activation_layers, weight_layers
+from prunesim.networks.builtin import NETWORKS
+from prunesim.networks.spec import activation_layers, weight_layers
 from prunesim.resolution.discovery import find_layers
 from prunesim.resolution.layers import with_exclusions, with_layers
 from prunesim.study.chains import follow_lists

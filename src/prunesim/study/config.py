@@ -15,7 +15,8 @@ from itertools import pairwise
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import KINDS, NETWORKS, chosen, some, torchvision_name
+from prunesim.networks.builtin import NETWORKS
+from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
 from prunesim.study.chains import check_chains, check_weights
 
 # The integers and numbers that YAML 1.1 sees in unquoted text; 1e-3 is not among them.
@@ -542,6 +543,8 @@ def _check_network(config, schema):
     name, layers = network["name"], network["layers"]
     if name in NETWORKS and network["arguments"]:
         yield f"network.arguments is for a network of your own; for the built-in {name} it must be {{}}."
+    if network["width_factor"] != 1 and name not in NETWORKS:
+        yield f"network.width_factor is for the built-in networks; for {name} it must be 1."
     if network["small_images"] and not torchvision_name(name):
         yield f"network.small_images is for torchvision's ResNets and DenseNets; for {name} it must be false."
     if set("{}") & set(name):
