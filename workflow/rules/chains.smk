@@ -46,6 +46,9 @@ if GIVEN:
             record="<study>/provenance/networks/given.json",
         log:
             "<study>/logs/networks/given.log",
+        # No input of what reads the files, which must not rerun for another one in the list. What is due is not looked at
+        # below an ancient input that is due itself.
+        priority: 100
         conda:
             "../../envs/torch.yaml"
         resources:
@@ -75,8 +78,6 @@ if config["network"]["weights"] and config["network"]["weights_as"] == "trained"
         input:
             data=rules.fetch.output.arrays,
             weights=given_file("weights"),
-            # Another file in the list runs the check again, but only what reads it.
-            checked=ancient("<study>/networks/given.json"),
             network=own_network(),
         output:
             "<study>/networks/rep{rep}/dense/initial.safetensors",
@@ -115,7 +116,6 @@ if config["network"]["weights"] and config["network"]["weights_as"] == "start":
         input:
             data=rules.fetch.output.arrays,
             weights=given_file("weights"),
-            checked=ancient("<study>/networks/given.json"),
             network=own_network(),
         output:
             "<study>/networks/rep{rep}/dense/initial.safetensors",
@@ -153,7 +153,6 @@ if config["chains"]:
         input:
             data=rules.fetch.output.arrays,
             weights=given_file("weights"),
-            checked=ancient("<study>/networks/given.json"),
             network=own_network(),
         output:
             "<study>/networks/rep{rep}/{method}/round{kk}/weights.safetensors",
@@ -190,7 +189,6 @@ if config["chains"]:
             data=rules.fetch.output.arrays,
             weights=given_file("weights"),
             mask=given_file("mask"),
-            checked=ancient("<study>/networks/given.json"),
             network=own_network(),
         output:
             "<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
