@@ -15,10 +15,9 @@ from hypothesis.extra import numpy as hnp
 import prunesim
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import layer_of
 from prunesim.pruning.criteria import CRITERIA, check_finite, prune, select_tensors
 from prunesim.pruning.masks import apply_mask, check_mask
-from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.storage.arrays import layer_of, load_tensors, save_tensors
 from prunesim.study.seeds import derive_seed
 
 KINDS = {"features.0.weight": "conv", "features.3.weight": "conv", "fc1.weight": "linear", "logits.weight": "linear"}

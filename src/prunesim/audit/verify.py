@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import layer_of
 from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.masks import check_mask
 from prunesim.pruning.rewinding import rewind_file
-from prunesim.storage.arrays import load_array, load_tensors
+from prunesim.storage.arrays import layer_of, load_array, load_tensors
 from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json, sha256_file

@@ -5,10 +5,9 @@ import json
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import layer_of
 from prunesim.pruning.criteria import check_finite, prune, select_tensors
 from prunesim.pruning.masks import check_mask
-from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.storage.arrays import layer_of, load_tensors, save_tensors
 from prunesim.study.seeds import derive_seed
 
 

@@ -8,8 +8,9 @@ from torch import nn
 from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
 from prunesim.networks.build import build_network, without_numbers
-from prunesim.networks.spec import DUMPED, layer_of
+from prunesim.networks.spec import DUMPED
 from prunesim.networks.weights import count_uses, count_uses_of_call, weight_kinds, weight_tensors
+from prunesim.storage.arrays import layer_of
 
 _NO_WORK = (nn.Flatten, nn.Identity, nn.Dropout)
 

@@ -112,11 +112,6 @@ def made_of(network):
     return {key: network[key] for key in keys}
 
 
-def layer_of(tensor):
-    """Return the layer that a weight tensor belongs to; ``attn.in_proj_weight`` is that of ``attn.in_proj``."""
-    return tensor.removesuffix(".weight").removesuffix("_weight")
-
-
 def own_file(name):
     """Return the file of ``path/to/file.py:function``, or "" for a network of another kind."""
     return "" if torchvision_name(name) else name.rpartition(":")[0]

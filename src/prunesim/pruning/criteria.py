@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.spec import layer_of
+from prunesim.storage.arrays import layer_of
 
 
 def magnitude(weights, rng):

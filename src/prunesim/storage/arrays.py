@@ -12,6 +12,11 @@ from prunesim.errors import PrunesimError
 from prunesim.storage.files import atomic_path, damaged, sha256_file
 
 
+def layer_of(tensor):
+    """Return the layer that a weight tensor belongs to; ``attn.in_proj_weight`` is that of ``attn.in_proj``."""
+    return tensor.removesuffix(".weight").removesuffix("_weight")
+
+
 def save_array(path, array):
     """Write one array as ``.npy`` atomically (C order, no pickle)."""
     with atomic_path(path) as temporary, open(temporary, "wb") as file:

@@ -14,12 +14,11 @@ from prunesim.networks.build import build_network
 from prunesim.networks.describe import trace
 from prunesim.networks.own_code import passes_told_briefly
 from prunesim.networks.sources import network_files
-from prunesim.networks.spec import layer_of
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
 from prunesim.pruning.masks import apply_mask, check_mask
 from prunesim.pruning.rewinding import first_step, round_training
-from prunesim.storage.arrays import load_tensors, save_tensors
+from prunesim.storage.arrays import layer_of, load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import sha256_file, write_json
 from prunesim.study.closure import code_identity
