@@ -1,28 +1,5 @@
 # Networks from outside: weights to start from, and chains that were pruned elsewhere.
 
-GIVEN = chains.given_networks(config)
-CHAIN = "|".join(config["chains"]) or "none"
-
-
-def given_file(key):
-    """An input function: the file of a network from outside."""
-
-    def file(wildcards):
-        who = (int(wildcards.rep), wildcards.get("method", "dense"), int(wildcards.get("kk", 0)))
-        found = (one.get(key) for one in GIVEN if (one["replicate"], one["method"], one["round"]) == who)
-        return next(found, None) or []
-
-    return file
-
-
-def adopted(*exclude):
-    """What a job is told that takes a network into the study."""
-    training = section("training", "device", "precision", "threads", "deterministic", "channels_last")
-    return settings(
-        seed=config["seed"], network=NETWORK, training=training, **({"exclude": exclude[0]} if exclude else {})
-    )
-
-
 # Before the first job says so; what has been taken in may be drawn again without the files.
 if not os.path.exists(f"{STUDY}/{record_path('networks/given')}"):
     missing = [path for path in chains.given_files(config) if not os.path.isfile(path)]

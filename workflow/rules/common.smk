@@ -60,6 +60,8 @@ DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 NETWORK = made_of(config["network"])
 
 METHOD = "|".join(config["methods"]) or "none"
+GIVEN = chains.given_networks(config)
+CHAIN = "|".join(config["chains"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
 
 
@@ -126,6 +128,25 @@ def dump_settings():
     outputs = {layer["name"]: layer["output"] for layer in listed if layer["output"] not in (None, layer["name"])}
     more = {"outputs": outputs, "layouts": config["network"]["layouts"]}
     return {"layers": DUMPED_LAYERS, **{key: value for key, value in more.items() if value}}
+
+
+def given_file(key):
+    """An input function: the file of a network from outside."""
+
+    def file(wildcards):
+        who = (int(wildcards.rep), wildcards.get("method", "dense"), int(wildcards.get("kk", 0)))
+        found = (one.get(key) for one in GIVEN if (one["replicate"], one["method"], one["round"]) == who)
+        return next(found, None) or []
+
+    return file
+
+
+def adopted(*exclude):
+    """What a job is told that takes a network into the study."""
+    training = section("training", "device", "precision", "threads", "deterministic", "channels_last")
+    return settings(
+        seed=config["seed"], network=NETWORK, training=training, **({"exclude": exclude[0]} if exclude else {})
+    )
 
 
 def previous_weights(wildcards):
