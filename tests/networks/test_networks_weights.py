@@ -25,7 +25,7 @@ def described(network):
 
 
 def config(**method):
-    return {"network": {"name": "own"}, "methods": {"imp": {**PRUNING, **method}}}
+    return {"network": {"name": "own"}, "methods": {"imp": {**PRUNING, **method}}, "chains": {}}
 
 
 def tied():

@@ -145,8 +145,8 @@ def check_manifest(manifest):
         if value is not None and not (isinstance(value, str) and value.isprintable() and len(value) < 1000):
             raise _RefusedError(f"its manifest has no text for {key}")
     for key in ("given_files", "network_imports"):
-        files = manifest.get(key, {})
-        words = [*files, *files.values()] if isinstance(files, dict) else [None]
+        paths = manifest.get(key, {})
+        words = [*paths, *paths.values()] if isinstance(paths, dict) else [None]
         if not all(isinstance(word, str) and word.isprintable() and len(word) < 1000 for word in words):
             raise _RefusedError(f"its manifest has no texts for {key}")
     for path in left_out:

@@ -17,6 +17,7 @@ import tempfile
 from importlib import metadata
 from pathlib import Path
 
+from prunesim.datasets import listing
 from prunesim.datasets.known import PUBLISHED
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
@@ -148,27 +149,21 @@ def _image_size(dataset, folder, given, listed):
 
 def _first_image(dataset, folder):
     """Return height, width and channels of an image of a folder, and how many classes there are."""
-    train = folder / "train"
-    if not train.is_dir():
+    names = sorted(name for name in listing.scan(folder) if name.startswith("train/"))
+    if not names:
         return None
-    classes = sorted(entry for entry in train.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    if not classes:
-        return None
+    classes = len({name.split("/")[1] for name in names})
     if dataset["channels"] and dataset["resize"]:
-        return (0, 0, 0), len(classes)  # neither is asked for
+        return (0, 0, 0), classes  # neither is asked for
     if importlib.util.find_spec("PIL") is None or importlib.util.find_spec("numpy") is None:
         raise PrunesimError(
             "dataset.resize and dataset.channels must be given, as the Python that runs Snakemake has no pillow to "
             "look at an image with."
         )
-    from prunesim.datasets.image_folder import SUFFIXES, read_image
+    from prunesim.datasets.image_folder import read_image
 
-    for entry in classes:
-        for file in sorted(entry.iterdir()):
-            if file.suffix.lower() in SUFFIXES and not file.name.startswith("."):
-                image, _ = read_image(file)
-                return image.shape, len(classes)
-    return None
+    image, _ = read_image(folder / names[0], dataset.get("background"))
+    return image.shape, classes
 
 
 # --- Running it ----------------------------------------------------------------------------------------------------
