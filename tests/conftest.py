@@ -5,12 +5,32 @@ import os
 import shutil
 
 import pytest
+import torch
 from hypothesis import HealthCheck, settings
 from pipeline.pipeline_runs import REPOSITORY, copy_source, run
 
 # A busy machine is slow, not wrong.
 settings.register_profile("prunesim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("prunesim")
+
+
+THREADS = torch.get_num_threads()
+
+
+@pytest.fixture(autouse=True)
+def torch_as_it_was():
+    """Undo what `prunesim.training.device.make_exact` sets for the whole process, in fixtures of a session too."""
+
+    def undo():
+        torch.set_deterministic_debug_mode("default")
+        torch.set_num_threads(THREADS)
+        torch.backends.cuda.matmul.fp32_precision = "none"
+        torch.backends.cudnn.conv.fp32_precision = torch.backends.cudnn.rnn.fp32_precision = "tf32"
+        os.environ.pop("CUBLAS_WORKSPACE_CONFIG", None)
+
+    undo()
+    yield
+    undo()
 
 
 @pytest.fixture(scope="session")
