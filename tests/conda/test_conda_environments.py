@@ -34,7 +34,7 @@ def verbs():
     for rule in rules():
         if "shell:" in rule:
             (environment,) = re.findall(r'conda:\n *"\.\./\.\./envs/([a-z]+)\.yaml"', rule)
-            (verb,) = re.findall(r"python -m prunesim ([a-z]+) ", rule)
+            (verb,) = re.findall(r'prunesim\(\s*"([a-z-]+) ', rule)
             found[environment].add(verb)
     return found
 

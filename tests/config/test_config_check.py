@@ -15,7 +15,9 @@ from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import activation_layers, weight_layers
 from prunesim.pruning.criteria import CRITERIA
 from prunesim.similarity import MEASURES
-from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml, show
+from prunesim.study.agreement import check_exclude, check_layers
+from prunesim.study.config import check_config, load_yaml
+from prunesim.study.words import show
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = load_yaml(ROOT / "workflow" / "schemas" / "config.schema.yaml")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from prunesim.audit.records import record_path
-from prunesim.audit.verify import TABLES
+from prunesim.audit.table_checks import TABLES
 from prunesim.cli import main
 from prunesim.results.reading import read_table
 from prunesim.similarity import MEASURES

@@ -68,6 +68,10 @@ def move_pruned_weight(results):
     edit_tensors(results / ROUND / "weights.safetensors", change)
 
 
+def empty_first_layer(metrics):
+    metrics["layers"][0]["remaining_weights"] = 0
+
+
 def swap_weights_of_mask(results):
     """Let a pruned weight come back and another go, so that the count stays right."""
     before, _ = load_tensors(results / FIRST_ROUND / "mask.safetensors")
@@ -239,3 +243,12 @@ def test_damage_is_found_and_named(results, capsys, damage):
 def test_what_is_no_study_is_refused(tmp_path, capsys):
     assert main(["verify", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_a_layer_that_pruning_left_nothing_of_is_noted(results, capsys):
+    """Not a problem of a file, but told."""
+    edit_json(results / ROUND / "metrics.json", empty_first_layer)
+    main(["verify", str(results / "tiny")])
+    printed = capsys.readouterr().out
+    assert "note: nothing is left of conv1 in rep1/imp/round02;" in printed
+    assert printed.count("note:") == 1

@@ -6,9 +6,10 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
-from odd_study import ARGUMENT, DATA, LAYERS, NETWORK_FILE, STUDY
+from odd_study import ARGUMENT, DATA, LAYERS, NETWORK_FILE, ODD, STUDY
 from pipeline.pipeline_runs import REPOSITORY, copy_source, due, snakemake
 
 from prunesim.errors import PrunesimError
@@ -18,6 +19,7 @@ from prunesim.study.config import check_config, load_yaml
 RESULTS = f"results/{STUDY['study']}"
 # Of a command outside its quotes: words, redirections of the log, and the variable that a rule sets.
 PLAIN = re.compile(r"[A-Za-z0-9_./=:,@%+&> -]*")
+USES = ("start", "trained")  # of given weights
 
 
 def test_a_study_with_odd_names_runs(odd):
@@ -47,8 +49,8 @@ def rules_with_a_shell():
     """Return the rules of the pipeline that run a command; those of the figures are made in a loop."""
     rules = set()
     for path in (REPOSITORY / "workflow/rules").glob("*.smk"):
-        blocks = re.split(r"^rule ", path.read_text(), flags=re.MULTILINE)
-        rules |= {block.partition(":")[0] for block in blocks[1:] if re.search(r"^    shell:", block, re.MULTILINE)}
+        blocks = re.split(r"^ *rule (?=\w)", path.read_text(), flags=re.MULTILINE)
+        rules |= {block.partition(":")[0] for block in blocks[1:] if re.search(r"^ +shell:", block, re.MULTILINE)}
     return rules | {f"figure_{name}" for name in FIGURES}
 
 
@@ -59,15 +61,30 @@ def outside_quotes(command):
     return rest.replace('"$PRUNESIM_SRC"', "")
 
 
-def test_every_rule_quotes_what_it_is_given(odd):
-    """All rules of the pipeline, as they would be run."""
+def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
+    """All rules of the pipeline, as they would be run; some stand only in studies with networks from outside."""
     words = ["--dry-run", "--printshellcmds", "--forceall"]
-    overlay = "methods: {m_1: {rewind: {epoch: 1}}}\nreplicates: 2\ntraining: {epochs: 2}\n"
-    overlay += "comparison: {families: [rounds, layers, replicates]}\n"
-    (odd.parent / "odd overlay.yaml").write_text(overlay)
-    status, printed = snakemake(odd, *words, "--configfile", "odd.yaml", odd.parent / "odd overlay.yaml", base=None)
-    assert status == 0, printed
-    found = commands(printed)
+    file = str(tmp_path / f"{ODD.replace('/', '')}.pth")
+    Path(file).touch()
+    chain = {"networks": [{"dense": file, "rounds": [file]}] * 2}
+    study = {
+        "replicates": 2,
+        "training": {"epochs": 2},
+        "comparison": {"families": ["rounds", "layers", "replicates"]},
+    }
+    given = {**STUDY["network"], "weights": file}
+    overlays = [
+        {**study, "methods": {"m_1": {"rewind": {"epoch": 1}}}},
+        *({**study, "network": {**given, "weights_as": use}, "chains": {"c_1": chain}} for use in USES),
+    ]
+    found = {}
+    for number, overlay in enumerate(overlays):
+        path = tmp_path / f"odd overlay {number}.yaml"
+        path.write_text(json.dumps(overlay))
+        status, printed = snakemake(odd, *words, "--configfile", "odd.yaml", path, base=None)
+        assert status == 0, printed
+        for rule, printed_commands in commands(printed).items():
+            found.setdefault(rule, []).extend(printed_commands)
     assert found.keys() == rules_with_a_shell()
     for command in (command for of_rule in found.values() for command in of_rule):
         assert PLAIN.fullmatch(outside_quotes(command)), command
@@ -79,12 +96,16 @@ def test_every_rule_quotes_what_it_is_given(odd):
 
 def test_shell_commands_quote_every_placeholder():
     """Those without are numbers and names that the schema and the rules bound."""
+    shells, read = 0, 0
     safe = {"wildcards.rep", "wildcards.kk", "wildcards.method", "wildcards.table", "params.figure", "params.identity"}
     unquoted = set()
     for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
-        for command in re.findall(r"^ +shell:\n((?: +[\"'].*\n)+)", path.read_text(), re.MULTILINE):
+        commands = re.findall(r"^ +prunesim\(\n((?: +[\"'].*\n)+)", path.read_text(), re.MULTILINE)
+        shells, read = shells + path.read_text().count(" shell:"), read + len(commands)
+        for command in commands:
             unquoted |= {name for name in re.findall(r"\{([^{}]*)\}", command) if not name.endswith(":q")}
     assert unquoted <= safe
+    assert shells == read
 
 
 SCHEMA = load_yaml(REPOSITORY / "workflow/schemas/config.schema.yaml")

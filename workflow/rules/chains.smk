@@ -41,9 +41,7 @@ if GIVEN:
             ),
             dataset=subpath(input[0], parent=True),
         shell:
-            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim given --settings {params.settings:q}'
-            " --dataset {params.dataset:q} --output {output.checked:q}"
-            " --record {output:q} 3>&2 > {log:q} 2>&1"
+            prunesim("given --settings {params.settings:q} --dataset {params.dataset:q}" " --output {output.checked:q}")
 
 
 if config["network"]["weights"] and config["network"]["weights_as"] == "trained":
@@ -78,10 +76,10 @@ if config["network"]["weights"] and config["network"]["weights_as"] == "trained"
             dataset=subpath(input[0], parent=True),
             folder=subpath(output[0], parent=True),
         shell:
-            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim adopt --settings {params.settings:q}'
-            " --dataset {params.dataset:q} --replicate {wildcards.rep} --weights {input.weights:q}"
-            " --output {params.folder:q}"
-            " --record {output:q} 3>&2 > {log:q} 2>&1"
+            prunesim(
+                "adopt --settings {params.settings:q} --dataset {params.dataset:q}"
+                " --replicate {wildcards.rep} --weights {input.weights:q} --output {params.folder:q}"
+            )
 
 
 if config["network"]["weights"] and config["network"]["weights_as"] == "start":
@@ -117,10 +115,11 @@ if config["network"]["weights"] and config["network"]["weights_as"] == "start":
             checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/dense.safetensors",
             folder=subpath(output[0], parent=True),
         shell:
-            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q}'
-            " --dataset {params.dataset:q} --replicate {wildcards.rep} --start {input.weights:q}"
-            " --checkpoint {params.checkpoint:q} --output {params.folder:q}"
-            " --record {output:q} 3>&2 > {log:q} 2>&1"
+            prunesim(
+                "train --settings {params.settings:q} --dataset {params.dataset:q}"
+                " --replicate {wildcards.rep} --start {input.weights:q} --checkpoint {params.checkpoint:q}"
+                " --output {params.folder:q}"
+            )
 
 
 if config["chains"]:
@@ -155,10 +154,11 @@ if config["chains"]:
             dataset=subpath(input[0], parent=True),
             folder=subpath(output[0], parent=True),
         shell:
-            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim adopt --settings {params.settings:q}'
-            " --dataset {params.dataset:q} --replicate {wildcards.rep} --method {wildcards.method}"
-            " --round {wildcards.kk} --weights {input.weights:q} --output {params.folder:q}"
-            " --record {output:q} 3>&2 > {log:q} 2>&1"
+            prunesim(
+                "adopt --settings {params.settings:q} --dataset {params.dataset:q}"
+                " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk}"
+                " --weights {input.weights:q} --output {params.folder:q}"
+            )
 
     rule adopt_round:
         """Take a pruned network of a chain into the study."""
@@ -193,7 +193,8 @@ if config["chains"]:
             folder=subpath(output[0], parent=True),
             mask=lambda wildcards, input: ["--mask", input.mask] if input.mask else [],
         shell:
-            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim adopt --settings {params.settings:q}'
-            " --dataset {params.dataset:q} --replicate {wildcards.rep} --method {wildcards.method}"
-            " --round {wildcards.kk} --weights {input.weights:q} {params.mask:q} --output {params.folder:q}"
-            " --record {output:q} 3>&2 > {log:q} 2>&1"
+            prunesim(
+                "adopt --settings {params.settings:q} --dataset {params.dataset:q}"
+                " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk}"
+                " --weights {input.weights:q} {params.mask:q} --output {params.folder:q}"
+            )

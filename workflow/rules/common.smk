@@ -77,6 +77,12 @@ wildcard_constraints:
     layer="|".join(map(re.escape, DUMPED_LAYERS)),
 
 
+def prunesim(words, record=True):
+    """The shell command of a job: a verb with its options, in a log of its own, and last the record of what it made."""
+    record = " --record {output:q}" if record else ""
+    return f'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim {words}{record} 3>&2 > {{log:q}} 2>&1'
+
+
 def code(verb, *modules):
     """What the code of a verb of the command line does, and of modules that it loads by name: an edit that changes it
     runs the verb's rules again."""

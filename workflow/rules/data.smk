@@ -29,6 +29,4 @@ rule fetch:
         images=lambda wildcards: image_files(),
         folder=subpath(output[0], parent=True),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim fetch --settings {params.settings:q}'
-        " --output {params.folder:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim("fetch --settings {params.settings:q} --output {params.folder:q}")

@@ -26,9 +26,10 @@ for figure, about in FIGURES.items():
             software=software("figures"),
             tables=subpath(input[0], parent=True),
         shell:
-            'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim figure {params.figure} --tables {params.tables:q}'
-            " --settings {params.settings:q} --svg {output.svg:q} --png {output.png:q}"
-            " --record {output:q} 3>&2 > {log:q} 2>&1"
+            prunesim(
+                "figure {params.figure} --tables {params.tables:q} --settings {params.settings:q}"
+                " --svg {output.svg:q} --png {output.png:q}"
+            )
 
 
 rule figures:

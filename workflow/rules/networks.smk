@@ -27,9 +27,10 @@ rule train_dense:
         checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/dense.safetensors",
         folder=subpath(output[0], parent=True),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --replicate {wildcards.rep} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "train --settings {params.settings:q} --dataset {params.dataset:q} --replicate {wildcards.rep}"
+            " --checkpoint {params.checkpoint:q} --output {params.folder:q}"
+        )
 
 
 rule rewind_point:
@@ -64,9 +65,10 @@ rule rewind_point:
         ),
         dataset=subpath(input[0], parent=True),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim rewind --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --replicate {wildcards.rep} --initial {input.initial:q} --output {output.weights:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "rewind --settings {params.settings:q} --dataset {params.dataset:q} --replicate {wildcards.rep}"
+            " --initial {input.initial:q} --output {output.weights:q}"
+        )
 
 
 rule prune:
@@ -96,9 +98,10 @@ rule prune:
         ),
         mask=lambda wildcards, input: ["--mask", input.mask] if input.mask else [],
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim prune --settings {params.settings:q} --weights {input.weights:q}'
-        " {params.mask:q} --replicate {wildcards.rep} --round {wildcards.kk} --output {output.mask:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "prune --settings {params.settings:q} --weights {input.weights:q} {params.mask:q}"
+            " --replicate {wildcards.rep} --round {wildcards.kk} --output {output.mask:q}"
+        )
 
 
 rule retrain:
@@ -138,10 +141,11 @@ rule retrain:
         checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/{wildcards.method}{wildcards.kk}.safetensors",
         folder=subpath(output[0], parent=True),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim train --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk} --start {input.start:q}"
-        " --mask {input.mask:q} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "train --settings {params.settings:q} --dataset {params.dataset:q} --replicate {wildcards.rep}"
+            " --method {wildcards.method} --round {wildcards.kk} --start {input.start:q}"
+            " --mask {input.mask:q} --checkpoint {params.checkpoint:q} --output {params.folder:q}"
+        )
 
 
 rule dump:
@@ -180,6 +184,7 @@ rule dump:
         dataset=subpath(input[0], parent=True),
         folder=subpath(output.index, parent=True),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim dump --settings {params.settings:q} --dataset {params.dataset:q}'
-        " --weights {input.weights:q} --output {params.folder:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "dump --settings {params.settings:q} --dataset {params.dataset:q} --weights {input.weights:q}"
+            " --output {params.folder:q}"
+        )

@@ -25,5 +25,7 @@ rule provenance_table:
         plan=plan("replicates", "rounds", "methods", "families", "layers", "dataset", "tables", "figures"),
         study=subpath(output[0], ancestor=2),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table provenance --study {params.study:q}'
-        " --plan {params.plan:q} --output {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "table provenance --study {params.study:q} --plan {params.plan:q} --output {output:q}",
+            record=False,
+        )

@@ -21,10 +21,11 @@ rule compare_rounds:
         settings=lambda wildcards: comparison_settings(wildcards.method),
         activations=f"{STUDY}/activations",
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity rounds --settings {params.settings:q}'
-        " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
-        " --round {wildcards.kk} --layer {wildcards.layer:q} --output {output.table:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "similarity rounds --settings {params.settings:q} --activations {params.activations:q}"
+            " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk}"
+            " --layer {wildcards.layer:q} --output {output.table:q}"
+        )
 
 
 rule compare_layers:
@@ -51,10 +52,11 @@ rule compare_layers:
         activations=f"{STUDY}/activations",
         layers=LAYERS,
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity layers --settings {params.settings:q}'
-        " --activations {params.activations:q} --replicate {wildcards.rep} --method {wildcards.method}"
-        " --round {wildcards.kk} --layer {params.layers:q} --output {output.table:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "similarity layers --settings {params.settings:q} --activations {params.activations:q}"
+            " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk}"
+            " --layer {params.layers:q} --output {output.table:q}"
+        )
 
 
 rule compare_replicates:
@@ -79,10 +81,11 @@ rule compare_replicates:
         activations=f"{STUDY}/activations",
         identity=lambda wildcards: network_options(wildcards.network),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim similarity replicates --settings {params.settings:q}'
-        " --activations {params.activations:q} --replicate {wildcards.rep} {params.identity}"
-        " --layer {wildcards.layer:q} --output {output.table:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim(
+            "similarity replicates --settings {params.settings:q} --activations {params.activations:q}"
+            " --replicate {wildcards.rep} {params.identity} --layer {wildcards.layer:q}"
+            " --output {output.table:q}"
+        )
 
 
 rule networks_table:
@@ -110,9 +113,7 @@ rule networks_table:
         plan=plan("replicates", "rounds", "methods"),
         study=subpath(output[0], ancestor=2),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table {wildcards.table} --study {params.study:q}'
-        " --plan {params.plan:q} --output {output.table:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim("table {wildcards.table} --study {params.study:q} --plan {params.plan:q}" " --output {output.table:q}")
 
 
 rule similarity_table:
@@ -139,9 +140,7 @@ rule similarity_table:
         plan=plan("replicates", "rounds", "methods", "families", "layers"),
         study=subpath(output[0], ancestor=2),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim table similarity --study {params.study:q}'
-        " --plan {params.plan:q} --output {output.table:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim("table similarity --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
 
 
 rule claims_table:
@@ -171,9 +170,7 @@ rule claims_table:
         ),
         folder=subpath(output[0], parent=True),
     shell:
-        'PYTHONPATH="$PRUNESIM_SRC" python -m prunesim claims --tables {params.folder:q}'
-        " --settings {params.settings:q} --output {output.table:q}"
-        " --record {output:q} 3>&2 > {log:q} 2>&1"
+        prunesim("claims --tables {params.folder:q} --settings {params.settings:q} --output {output.table:q}")
 
 
 rule tables:

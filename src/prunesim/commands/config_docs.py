@@ -5,7 +5,8 @@ import sys
 from pathlib import Path
 
 from prunesim.errors import PrunesimError
-from prunesim.study.config import allowed, dotted, load_yaml, show
+from prunesim.study.config import load_yaml
+from prunesim.study.words import allowed, dotted, show
 
 SCHEMA = "workflow/schemas/config.schema.yaml"
 

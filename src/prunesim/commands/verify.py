@@ -1,5 +1,6 @@
 """Check the artifacts of a study."""
 
+from prunesim.audit.network_checks import vanished_layers
 from prunesim.audit.verify import verify_study
 
 
@@ -13,6 +14,8 @@ def run(arguments):
         print(problem)
     read = ", ".join(f"{count} {name}" for name, count in counts.items())
     print(f"{arguments.study}: {read} checked; {len(problems) or 'no'} problem{'s' * (len(problems) != 1)} found")
+    for note in vanished_layers(arguments.study):
+        print(note)
     if counts.get("given networks"):
         print(
             f"{counts['given networks']} networks were made elsewhere: pruned weights of theirs must be zero, "

@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 from prunesim.errors import PrunesimError
 from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import DUMPED, KINDS, built_in_outputs, dumped_layers
-from prunesim.study.config import check_exclude, show
+from prunesim.study.agreement import check_exclude
+from prunesim.study.words import show
 
 # What config.yaml excludes from pruning: the output layer, whatever it is called.
 OUTPUT = "logits"

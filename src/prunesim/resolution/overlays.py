@@ -7,8 +7,9 @@ from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import activation_layers, weight_layers
 from prunesim.resolution.discovery import find_layers
 from prunesim.resolution.layers import with_exclusions, with_layers
+from prunesim.study.agreement import check_exclude, check_layers
 from prunesim.study.chains import follow_lists
-from prunesim.study.config import check_config, check_exclude, check_layers, load_yaml
+from prunesim.study.config import check_config, load_yaml
 
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
 

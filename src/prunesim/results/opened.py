@@ -4,7 +4,7 @@ import functools
 import html
 from pathlib import Path
 
-from prunesim.audit.verify import network_folders
+from prunesim.audit.network_checks import network_folders
 from prunesim.datasets.converted import find_dataset, load_description, load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks.batches import evaluation_batch

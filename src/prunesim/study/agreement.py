@@ -1,0 +1,177 @@
+"""Keys of a configuration that have to agree with each other, or with the network."""
+
+from fnmatch import fnmatchcase
+from itertools import pairwise
+
+from prunesim.networks.builtin import NETWORKS
+from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
+from prunesim.study.chains import check_chains, check_weights
+from prunesim.study.words import did_you_mean, one_of, refuse, show
+
+
+def check_layers(config, layers):
+    """Refuse compared layers that the network does not have or that are not dumped.
+
+    Parameters
+    ----------
+    config : dict
+        From `check_config`.
+    layers : list of (str, str)
+        Name and kind of the layers with activations, in their order.
+
+    Raises
+    ------
+    PrunesimError
+        One sentence a line for each layer, with the nearest name and all there are.
+    """
+    asked = config["comparison"]["layers"]
+    names = [name for name, _ in layers]
+    kinds = list(dict.fromkeys(kind for _, kind in layers))
+    problems = []
+    for word in [asked] if isinstance(asked, str) else asked:
+        if word == "relu" or chosen(layers, [word]):
+            continue
+        if word in KINDS:
+            problems.append(
+                f"comparison.layers: no {word} of network {config['network']['name']} is dumped, only "
+                f"{one_of(kinds)}; add it to activations.layers."
+            )
+        else:
+            problems.append(
+                f"comparison.layers: {show(word)} is not a layer of network {config['network']['name']}"
+                f"{did_you_mean(word, names)}; it has {some(names)}."
+            )
+    refuse(problems)
+
+
+def check_exclude(config, weight_layer_names):
+    """Refuse exclusions from pruning that match no layer, or that leave none.
+
+    Parameters
+    ----------
+    config : dict
+        From `check_config`.
+    weight_layer_names : list of str
+        The convolutional and linear layers, in their order.
+
+    Raises
+    ------
+    PrunesimError
+        One sentence a line for each pattern, with the nearest name and all there are.
+    """
+    network, known = config["network"]["name"], some(weight_layer_names)
+    problems = []
+    sections = [(kind, *item) for kind in ("methods", "chains") for item in config[kind].items()]
+    for kind, method, settings in sections:
+        key = f"{kind}.{method}.exclude"
+        unmatched = [p for p in settings["exclude"] if not any(fnmatchcase(n, p) for n in weight_layer_names)]
+        problems += [
+            f"{key}: {show(pattern)} matches no layer with weights of network {network}"
+            f"{did_you_mean(pattern, weight_layer_names)}; it has {known}."
+            for pattern in unmatched
+        ]
+        if not unmatched and all(any(fnmatchcase(n, p) for p in settings["exclude"]) for n in weight_layer_names):
+            problems.append(f"{key} leaves no layer of network {network} to prune; it has {known}.")
+    refuse(problems)
+
+
+def _check_dataset(config, schema):
+    dataset = config["dataset"]
+    name, source, path = dataset["name"], dataset["source"], dataset["path"]
+    sources = schema["properties"]["dataset"]["properties"]["source"]["enum"]
+    built_in = [word for word in sources if word not in ("image_folder", None)]
+    if source is None and name not in sources:
+        yield (
+            f"dataset.name: {show(name)} is not a built-in data set{did_you_mean(name.lower(), built_in)}; "
+            f"set dataset.source to the one that reads its files, or take {one_of(built_in)}."
+        )
+    if source is not None and name in built_in and source in built_in and name != source:
+        yield (
+            f"dataset.name is {name}, which is another data set than dataset.source, {source}; "
+            "give it a name of its own."
+        )
+    if (source or name) == "image_folder" and path is None:
+        yield "dataset.path is null; image_folder needs the folder that holds train/<class>/* and test/<class>/*."
+    if (source or name) == "digits" and path is not None:
+        yield f"dataset.path is {show(path)}; digits comes with scikit-learn, so it must be null."
+    if dataset["fit"] != "stretch" and dataset["resize"] is None:
+        yield (
+            f"dataset.fit is {dataset['fit']}, but dataset.resize is null; "
+            f"give the height and width to {dataset['fit']} the images to."
+        )
+    if dataset["background"] and (source or name) != "image_folder" and dataset["fit"] != "pad":
+        yield (
+            f"dataset.background is {dataset['background']}, but images of {source or name} have no transparent pixels "
+            "and are not padded; it must be null."
+        )
+
+
+def _check_network(config, schema):
+    network = config["network"]
+    name, layers = network["name"], network["layers"]
+    if name in NETWORKS and network["arguments"]:
+        yield f"network.arguments is for a network of your own; for the built-in {name} it must be {{}}."
+    if network["width_factor"] != 1 and name not in NETWORKS:
+        yield f"network.width_factor is for the built-in networks; for {name} it must be 1."
+    if network["small_images"] and not torchvision_name(name):
+        yield f"network.small_images is for torchvision's ResNets and DenseNets; for {name} it must be false."
+    if set("{}") & set(name):
+        yield f"network.name is {show(name)}; braces are Snakemake's wildcards, so the path must have none."
+    names = [layer["name"] for layer in layers or []]
+    for twice in sorted({name for name in names if names.count(name) > 1}):
+        yield f"network.layers names {show(twice)} twice; the names of layers must differ."
+
+
+def _check_training(config, schema):
+    training = config["training"]
+    milestones, epochs = training["milestones"], training["epochs"]
+    if any(later <= earlier for earlier, later in pairwise(milestones)):
+        yield f"training.milestones is {show(milestones)}; the epochs must be in ascending order."
+    if milestones and max(milestones) >= epochs:
+        yield f"training.milestones is {show(milestones)}; each must be below training.epochs, which is {epochs}."
+    if training["schedule"] == "step" and not milestones:
+        yield "training.milestones is []; training.schedule step needs at least one epoch there."
+    if training["augmentation"] == "crop_flip":
+        padding, resize = training["crop_padding"], config["dataset"]["resize"]
+        if padding == 0 and not training["flip"]:
+            yield (
+                "training.augmentation crop_flip does nothing with crop_padding 0 and flip false; "
+                "write augmentation: none."
+            )
+        if resize and padding >= min(resize):
+            yield (
+                f"training.crop_padding is {padding}; "
+                f"it must be below the size of the images, dataset.resize {show(resize)}."
+            )
+
+
+def _check_methods(config, schema):
+    epochs = config["training"]["epochs"]
+    if not config["methods"] and not config["chains"]:
+        yield "methods has none left; at least one must not be false, or chains must have one."
+    for name, method in config["methods"].items():
+        rewind = method["rewind"]
+        if isinstance(rewind, dict) and rewind.get("epoch", 0) >= epochs:
+            yield (
+                f"methods.{name}.rewind is {show(rewind)}; the epoch must be below training.epochs, which is {epochs}."
+            )
+
+
+def _check_comparison(config, schema):
+    measures, measure = config["comparison"]["measures"], config["figures"]["measure"]
+    if measure not in measures:
+        yield (
+            f"figures.measure is {measure}, which is not in comparison.measures; "
+            f"add it there, or take {one_of(measures)}."
+        )
+
+
+CROSS_CHECKS = (
+    _check_dataset,
+    _check_network,
+    _check_training,
+    _check_methods,
+    check_weights,
+    check_chains,
+    _check_comparison,
+)
