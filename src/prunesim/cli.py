@@ -24,6 +24,8 @@ JOBS = {
     "rewind": "make the rewind point of a dense network",
     "given": "check the networks that a study takes from outside",
     "adopt": "take a network that was trained elsewhere into a study",
+    "score": "score the weights of a network before it is trained",
+    "reinitialise": "draw other initial weights for a control",
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",

@@ -19,11 +19,11 @@ from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
-from prunesim.pruning.rewinding import rewind_file
+from prunesim.pruning.criteria import BY_GRADIENT
 from prunesim.resolution.overlays import check_study
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import chains, paths
+from prunesim.study import chains, methods, paths
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml
 
@@ -60,6 +60,7 @@ DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 NETWORK = made_of(config["network"])
 
 METHOD = "|".join(config["methods"]) or "none"
+SCORED = "|".join(name for name, one in config["methods"].items() if one["criterion"] in BY_GRADIENT) or "none"
 GIVEN = chains.given_networks(config)
 CHAIN = "|".join(config["chains"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
@@ -155,30 +156,30 @@ def adopted(*exclude):
     )
 
 
-def previous_weights(wildcards):
-    """The weights of the round before; for the first round those of the dense network."""
-    return (
-        f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, int(wildcards.kk) - 1)}/weights.safetensors"
-    )
+def of_round(file):
+    """An input function: what a job of a round takes, as a function of `prunesim.study.methods` says."""
 
+    def path(wildcards):
+        method = config["methods"][wildcards.method]
+        found = file(int(wildcards.rep), wildcards.method, method, int(wildcards.kk))
+        return f"{STUDY}/networks/{found}" if found else []
 
-def previous_mask(wildcards):
-    """The mask of the round before; the first round has none."""
-    round_ = int(wildcards.kk) - 1
-    return (
-        f"{STUDY}/networks/{paths.network(wildcards.rep, wildcards.method, round_)}/mask.safetensors" if round_ else []
-    )
-
-
-def start_of_round(wildcards):
-    """The weights that a round is retrained from."""
-    file = rewind_file(config["methods"][wildcards.method]["rewind"])
-    return f"{STUDY}/networks/rep{wildcards.rep}/dense/{file}" if file else previous_weights(wildcards)
+    return path
 
 
 def method_section(wildcards, *keys):
     """Some keys of the method of a job."""
     return {key: config["methods"][wildcards.method][key] for key in keys}
+
+
+def pruned_to(wildcards):
+    """What a round is told of how to prune, or of whose mask it makes its own."""
+    method = config["methods"][wildcards.method]
+    if method["control"]:
+        return method_section(wildcards, "control", "of", "types", "exclude", "from")
+    asked = methods.density_of(method, int(wildcards.kk))
+    anew = method_section(wildcards, "from") if method["from"] == "dense" else {}
+    return {**method_section(wildcards, "criterion", "scope", "types", "exclude"), **asked, **anew}
 
 
 def activation_files(folders, names):
@@ -217,7 +218,8 @@ def growth():
     return {
         "families": config["comparison"]["families"],
         "replicates": chains.dense_replicates(config),
-        **{key: config[key] for key in ("methods", "rounds")},
+        "methods": config["methods"],
+        "rounds": methods.method_rounds(config),
         "layers": LAYERS,
         **({"chains": chains.chain_growth(config)} if config["chains"] else {}),
         **({"given": True} if chains.given_networks(config) else {}),

@@ -71,11 +71,83 @@ rule rewind_point:
         )
 
 
+rule reinitialise:
+    """Draw other initial weights for a control."""
+    input:
+        data=rules.fetch.output.arrays,
+        network=own_network(),
+    output:
+        weights="<study>/networks/rep{rep}/{method}/initial.safetensors",
+        record="<study>/provenance/networks/rep{rep}/{method}/initial.json",
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/initial.log",
+    wildcard_constraints:
+        method=METHOD,
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(20),
+    params:
+        code=code("reinitialise"),
+        software=software("torch"),
+        settings=settings(seed=config["seed"], network=NETWORK, training=config["training"]),
+        dataset=subpath(input[0], parent=True),
+    shell:
+        prunesim(
+            "reinitialise --settings {params.settings:q} --dataset {params.dataset:q} --replicate {wildcards.rep}"
+            " --method {wildcards.method} --output {output.weights:q}"
+        )
+
+
+rule score:
+    """Score the weights of a network before it is trained."""
+    input:
+        data=rules.fetch.output.arrays,
+        weights=of_round(methods.ranked),
+        mask=of_round(methods.mask_before),
+        network=own_network(),
+    output:
+        scores="<study>/networks/rep{rep}/{method}/round{kk}/scores.safetensors",
+        record="<study>/provenance/networks/rep{rep}/{method}/score{kk}.json",
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/score{kk}.log",
+    wildcard_constraints:
+        method=SCORED,
+        kk=ROUND,
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(20),
+        gpu=GPUS,
+    params:
+        code=code("score"),
+        software=software("torch"),
+        settings=lambda wildcards: settings(
+            seed=config["seed"],
+            network=NETWORK,
+            training=config["training"],
+            **method_section(wildcards, "score_images"),
+            **pruned_to(wildcards),
+        ),
+        dataset=subpath(input[0], parent=True),
+        mask=lambda wildcards, input: ["--mask", input.mask] if input.mask else [],
+    shell:
+        prunesim(
+            "score --settings {params.settings:q} --dataset {params.dataset:q} --replicate {wildcards.rep}"
+            " --round {wildcards.kk} --weights {input.weights:q} {params.mask:q} --output {output.scores:q}"
+        )
+
+
 rule prune:
     """Choose the weights that a round removes."""
     input:
-        weights=previous_weights,
-        mask=previous_mask,
+        weights=of_round(methods.ranked),
+        mask=of_round(methods.mask_before),
+        scores=of_round(methods.scores),
+        other=of_round(methods.other_mask),
     output:
         mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
         record="<study>/provenance/networks/rep{rep}/{method}/prune{kk}.json",
@@ -92,14 +164,13 @@ rule prune:
     params:
         code=code("prune"),
         software=software("analysis"),
-        settings=lambda wildcards: settings(
-            seed=config["seed"],
-            **method_section(wildcards, "criterion", "fraction", "scope", "types", "exclude"),
-        ),
-        mask=lambda wildcards, input: ["--mask", input.mask] if input.mask else [],
+        settings=lambda wildcards: settings(seed=config["seed"], **pruned_to(wildcards)),
+        more=lambda wildcards, input: [
+            word for name in ("mask", "scores", "other") if input.get(name) for word in (f"--{name}", input.get(name))
+        ],
     shell:
         prunesim(
-            "prune --settings {params.settings:q} --weights {input.weights:q} {params.mask:q}"
+            "prune --settings {params.settings:q} --weights {input.weights:q} {params.more:q}"
             " --replicate {wildcards.rep} --round {wildcards.kk} --output {output.mask:q}"
         )
 
@@ -108,7 +179,7 @@ rule retrain:
     """Train what a round has left."""
     input:
         data=rules.fetch.output.arrays,
-        start=start_of_round,
+        start=of_round(methods.start),
         mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
         network=own_network(),
     output:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.audit.checks import check_sums, content
+from prunesim.audit.mask_checks import check_mask_step
 from prunesim.errors import PrunesimError
-from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.masks import check_mask
 from prunesim.pruning.rewinding import rewind_file
 from prunesim.storage.arrays import layer_of, load_tensors
@@ -76,15 +76,20 @@ def check_network(study, key, networks, checksum):
     if earlier is None:
         missing = paths.network(replicate, method, round_ - 1)
         return [*problems, f"{folder}: the round before it, {missing}, is missing."]
-    before = None
-    if round_ > 1:
+    how = about["settings"]
+    before = other = None
+    if round_ > 1 and how.get("from") != "dense":
         before, _ = load_tensors(earlier / "mask.safetensors")
+    if how.get("of"):
+        controlled = networks.get((replicate, how["of"], round_))
+        other = load_tensors(controlled / "mask.safetensors")[0] if controlled else None
     tensors = {layer_of(name): name for name in mask}
     kinds = {tensors.get(layer["layer"], f"{layer['layer']}.weight"): layer["kind"] for layer in metrics["layers"]}
-    problems += _check_mask_step(folder, mask, before, about["settings"], kinds)
-    rewind = metrics["settings"]["method"]["rewind"]
-    start = rewind_file(rewind)
+    problems += check_mask_step(folder / "mask.safetensors", mask, before, other, how, kinds)
+    start = rewind_file(metrics["settings"]["method"]["rewind"])
     source = networks[replicate, "dense", 0] / start if start else earlier / "weights.safetensors"
+    if how.get("control") == "reinitialise":
+        source = folder.parent / "initial.safetensors"
     try:
         checksum(source)
     except PrunesimError:
@@ -101,30 +106,4 @@ def _check_pruned(folder, weights, mask, metrics):
             problems.append(f"{folder / 'weights.safetensors'}: {moved} pruned weights of {name} are not zero.")
         if kept.get(layer_of(name)) != int(ones.sum()):
             problems.append(f"{folder / 'metrics.json'}: the remaining weights of {name} are not those of the mask.")
-    return problems
-
-
-def _check_mask_step(folder, mask, before, settings, kinds):
-    """Check that a mask removes the exact number of weights, and only such as were still there."""
-    path = folder / "mask.safetensors"
-    if before is None:
-        before = {name: np.ones_like(ones) for name, ones in mask.items()}
-    selected = select_tensors(kinds, settings["types"], settings["exclude"])
-    if set(mask) != set(selected):
-        return [f"{path} is for {', '.join(sorted(mask))}; the method prunes {', '.join(selected)}."]
-    if set(mask) != set(before):
-        return [f"{path} is for other tensors than the mask of the round before."]
-    problems = []
-    for name in mask:
-        revived = int(np.count_nonzero(mask[name] > before[name]))
-        if revived:
-            problems.append(f"{path}: {revived} weights of {name} come back that an earlier round had pruned.")
-    groups = [list(mask)] if settings["scope"] == "global" else [[name] for name in mask]
-    for names in groups:
-        remaining = sum(int(before[name].sum()) for name in names)
-        expected = remaining - round(settings["fraction"] * remaining)
-        found = sum(int(mask[name].sum()) for name in names)
-        if found != expected:
-            where = "" if settings["scope"] == "global" else f" of {names[0]}"
-            problems.append(f"{path} keeps {found} weights{where}; {expected} of {remaining} should remain.")
     return problems

@@ -10,9 +10,9 @@ from prunesim.forecast import costs
 from prunesim.forecast.images import published_bytes
 from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.spec import activation_layers, compared_layers
-from prunesim.pruning.criteria import select_tensors
+from prunesim.pruning.criteria import GRASP_IMAGES, SNIP_IMAGES, SYNFLOW_ITERATIONS, select_tensors
 from prunesim.pruning.rewinding import first_step, rewind_file, round_training
-from prunesim.study import paths
+from prunesim.study import methods, paths
 from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
@@ -98,7 +98,8 @@ def study_jobs(config, images, profile, machine):
             f"{', '.join(expected)}; `prunesim layers` prints them as they belong there."
         )
     rules = _Rules(config, images, profile, machine)
-    growth = {key: config[key] for key in ("methods", "rounds")} | {"replicates": dense_replicates(config)}
+    growth = {"methods": config["methods"], "rounds": methods.method_rounds(config)}
+    growth |= {"replicates": dense_replicates(config)}
     growth |= {"chains": rules.chains, "given": bool(given_networks(config))}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
@@ -123,7 +124,7 @@ class _Rules:
         self.training = config["training"]
         self.on_gpu = machine.gpus > 0 and self.training["device"] != "cpu"
         self.tflops = machine.tflops or costs.GPU_TFLOPS[self.training["precision"]]
-        self.methods, self.rounds, self.replicates = config["methods"], config["rounds"], config["replicates"]
+        self.methods = config["methods"]
         self.chains = chain_growth(config)
         self.layers = compared_layers(config["network"], config["comparison"]["layers"])
         self.held_out = round(self.training["validation"] * images.train)
@@ -174,7 +175,9 @@ class _Rules:
             needs = ["fetch", f"networks/{replicate}/dense"]
             epochs = first_step(rewind, self.steps_per_epoch) / self.steps_per_epoch
             return self.trained("rewind_point", name, needs, self.training, 0, epochs)
-        make = self.prune if job.startswith("prune") else self.retrain
+        if job == "initial":
+            return self.trained("reinitialise", name, ["fetch"], self.training, 0, 0)
+        make = {"prune": self.prune, "score": self.score}.get(job[:-2], self.retrain)
         return make(name, int(replicate.removeprefix("rep")), method[0], int(job[-2:]))
 
     # --- Networks
@@ -196,22 +199,32 @@ class _Rules:
         """A network from outside: it is read, evaluated and written."""
         return self.trained(rule, name, ["fetch", "networks/given"], self.training, 0, 0)
 
+    def needed(self, replicate, method, round_, files):
+        """Return the jobs that make what a job of a round reads; see `prunesim.study.methods`."""
+        found = (file(replicate, method, self.methods[method], round_) for file in files)
+        return list(dict.fromkeys(f"networks/{paths.job_of(file)}" for file in found if file))
+
+    def score(self, name, replicate, method, round_):
+        """SNIP and GraSP are a pass or two over a batch; SynFlow one hundred over one image."""
+        settings = self.methods[method]
+        images = SYNFLOW_ITERATIONS if settings["criterion"] == "synflow" else settings["score_images"] or SNIP_IMAGES
+        if settings["criterion"] == "grasp":
+            images = 3 * (settings["score_images"] or GRASP_IMAGES) * self.images.classes
+        needs = ["fetch", *self.needed(replicate, method, round_, (methods.ranked, methods.mask_before))]
+        return self.trained("score", name, needs, self.training, 0, images / max(self.images.train, 1))
+
     def prune(self, name, replicate, method, round_):
         weights = self.prunable(method)
-        needs = [f"networks/{paths.network(replicate, method, round_ - 1)}"]
-        if round_ > 1:
-            needs.append(f"networks/rep{replicate}/{method}/prune{round_ - 1:02d}")
+        files = (methods.ranked, methods.mask_before, methods.scores, methods.other_mask)
+        needs = self.needed(replicate, method, round_, files)
         seconds = costs.price("pruning", {"weight": weights}) + self.checking(self.state)
         memory = costs.IMPORTED["numpy"] + 2 * self.state + 12 * weights
         return self.job("prune", name, needs, "prune", seconds, memory=memory, writes={"networks": weights})
 
     def retrain(self, name, replicate, method, round_):
         settings = self.methods[method]
-        file = rewind_file(settings["rewind"])
-        start = f"rep{replicate}/dense" if file else paths.network(replicate, method, round_ - 1)
-        if file and file != "initial.safetensors":
-            start = f"rep{replicate}/{file.removesuffix('.safetensors')}"
-        needs = ["fetch", f"networks/{start}", f"networks/rep{replicate}/{method}/prune{round_:02d}"]
+        needs = ["fetch", *self.needed(replicate, method, round_, [methods.start])]
+        needs.append(f"networks/rep{replicate}/{method}/prune{round_:02d}")
         training = round_training(self.training, settings)
         epochs = training["epochs"] - first_step(settings["rewind"], self.steps_per_epoch) / self.steps_per_epoch
         return self.trained("retrain", name, needs, training, self.prunable(method), epochs)

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.pruning.targets import targets
 from prunesim.storage.arrays import layer_of
 
 
@@ -18,7 +19,12 @@ def random(weights, rng):
     return rng.random(weights.shape)
 
 
-CRITERIA = {"magnitude": magnitude, "random": random}
+CRITERIA = {"magnitude": magnitude, "random": random, "initial_magnitude": magnitude}
+# Those that rank the weights before training, and those among them that need gradients (`sensitivity.py`).
+AT_START = ("initial_magnitude", "snip", "grasp", "synflow")
+BY_GRADIENT = ("snip", "grasp", "synflow")
+# As published: SNIP ranks by one batch of 100 images, GraSP by ten of each class; SynFlow prunes in 100 iterations.
+SNIP_IMAGES, GRASP_IMAGES, SYNFLOW_ITERATIONS = 100, 10, 100
 
 
 def select_tensors(kinds, types, exclude):
@@ -67,22 +73,14 @@ def check_finite(weights, names, path):
             )
 
 
-def prune(weights, mask, *, fraction, scope, criterion, seed):
-    """Remove a fraction of the remaining weights.
-
-    Exactly ``round(fraction * remaining)`` weights go, those with the smallest scores; equal scores go in the
-    order of tensor name and index. With ``scope="layer"`` that holds for each tensor by itself.
+def scores(weights, mask, criterion, seed):
+    """Return the score of each weight of `mask`, whether it is still there or not.
 
     Parameters
     ----------
     weights : dict of str to numpy.ndarray
         At least the tensors of `mask`, all finite (`check_finite`).
     mask : dict of str to numpy.ndarray
-        The mask so far, for the tensors to prune.
-    fraction : float
-        In [0, 1].
-    scope : str
-        ``global`` or ``layer``.
     criterion : str
         A key of `CRITERIA`.
     seed : int
@@ -90,32 +88,73 @@ def prune(weights, mask, *, fraction, scope, criterion, seed):
     Returns
     -------
     dict of str to numpy.ndarray
-        A mask that keeps a subset of what `mask` keeps.
     """
     rng = np.random.default_rng(seed)
-    scores = {}
-    for name in sorted(mask):
-        scores[name] = CRITERIA[criterion](weights[name], rng)[mask[name] == 1]
-    groups = [list(scores)] if scope == "global" else [[name] for name in scores]
-    kept = {}
-    for names in groups:
-        keep = _largest(np.concatenate([scores[name] for name in names]), fraction)
-        ends = np.cumsum([scores[name].size for name in names])
-        kept.update(zip(names, np.split(keep, ends[:-1]), strict=True))
+    return {name: CRITERIA[criterion](weights[name], rng) for name in sorted(mask)}
+
+
+def prune(weights, mask, *, criterion, scope, seed, fraction=None, density=None, scored=None):
+    """Remove weights down to a share of those that remain, or of all.
+
+    Those with the smallest scores go; equal scores go in the order of tensor name and index.
+
+    Parameters
+    ----------
+    weights, mask, criterion, seed
+        See `scores`.
+    scope, fraction, density
+        See `prunesim.pruning.targets.targets`.
+    scored : dict of str to numpy.ndarray, optional
+        Scores that were made elsewhere, for criteria that need gradients.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        A mask that keeps a subset of what `mask` keeps.
+    """
+    shapes = {name: kept.shape for name, kept in mask.items()}
+    remaining = {name: int(kept.sum()) for name, kept in mask.items()}
+    groups = targets(shapes, remaining, scope=scope, fraction=fraction, density=density)
+    return keep_largest(scores(weights, mask, criterion, seed) if scored is None else scored, mask, groups)
+
+
+def keep_largest(scored, mask, groups):
+    """Return the mask that keeps the largest scores among the weights that are still there.
+
+    Equal scores go in the order of tensor name and index, so that the counts are exact.
+
+    Parameters
+    ----------
+    scored : dict of str to numpy.ndarray
+        A score for each weight of `mask`.
+    mask : dict of str to numpy.ndarray
+        The mask so far, for the tensors to prune.
+    groups : list of (list of str, int)
+        Tensors that are ranked together, and how many of their weights stay; see `prunesim.pruning.targets`.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        A mask that keeps a subset of what `mask` keeps.
+    """
     new_mask = {}
-    for name in mask:
-        new_mask[name] = np.zeros_like(mask[name])
-        new_mask[name][mask[name] == 1] = kept[name]
-    return new_mask
+    for names, count in groups:
+        left = [scored[name][mask[name] == 1] for name in names]
+        keep = _largest(np.concatenate(left), count)
+        ends = np.cumsum([part.size for part in left])
+        for name, kept in zip(names, np.split(keep, ends[:-1]), strict=True):
+            new_mask[name] = np.zeros_like(mask[name])
+            new_mask[name][mask[name] == 1] = kept
+    return {name: new_mask[name] for name in mask}
 
 
-def _largest(scores, fraction):
-    """Return which scores stay when ``round(fraction * size)`` of the smallest go."""
-    count = round(fraction * scores.size)
-    keep = np.ones(scores.size, dtype=bool)
-    if count:
-        cutoff = np.partition(scores, count - 1)[count - 1]
-        keep[scores < cutoff] = False
-        ties = np.flatnonzero(scores == cutoff)
-        keep[ties[: count - (scores.size - keep.sum())]] = False
+def _largest(values, count):
+    """Return which of some scores stay when `count` of the largest do."""
+    going = values.size - count
+    keep = np.ones(values.size, dtype=bool)
+    if going:
+        cutoff = np.partition(values, going - 1)[going - 1]
+        keep[values < cutoff] = False
+        ties = np.flatnonzero(values == cutoff)
+        keep[ties[: going - (values.size - keep.sum())]] = False
     return keep

@@ -5,7 +5,7 @@ from fnmatch import fnmatchcase
 from prunesim.errors import PrunesimError
 from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import DUMPED, KINDS, built_in_outputs, dumped_layers
-from prunesim.study.agreement import check_exclude
+from prunesim.study.agreement import check_densities, check_exclude
 from prunesim.study.words import show
 
 # What config.yaml excludes from pruning: the output layer, whatever it is called.
@@ -106,6 +106,7 @@ def with_exclusions(config, found):
         methods[method] = {**settings, "exclude": list(dict.fromkeys(exclude))}
     config = {**config, "methods": methods}
     check_exclude(config, every)
+    check_densities(config, every)
     problems = []
     for method, settings in methods.items():
         out = {layer for layer in every if any(fnmatchcase(layer, pattern) for pattern in settings["exclude"])}

@@ -7,7 +7,7 @@ from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import activation_layers, weight_layers
 from prunesim.resolution.discovery import find_layers
 from prunesim.resolution.layers import with_exclusions, with_layers
-from prunesim.study.agreement import check_exclude, check_layers
+from prunesim.study.agreement import check_densities, check_exclude, check_layers
 from prunesim.study.chains import follow_lists
 from prunesim.study.config import check_config, load_yaml
 
@@ -75,6 +75,7 @@ def check_study(config, root, command_line=None, *, given=None, conda=None, fold
     check_layers(config, activation_layers(config["network"]))
     if config["network"]["name"] in NETWORKS:
         check_exclude(config, weight_layers(config["network"]))
+        check_densities(config, weight_layers(config["network"]))
     elif found:
         config = with_exclusions(config, found)
     return follow_lists(config)

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
+from prunesim.pruning.criteria import AT_START
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.words import did_you_mean, one_of, refuse, show
 
@@ -41,6 +42,25 @@ def check_layers(config, layers):
                 f"comparison.layers: {show(word)} is not a layer of network {config['network']['name']}"
                 f"{did_you_mean(word, names)}; it has {some(names)}."
             )
+    refuse(problems)
+
+
+def check_densities(config, weight_layer_names):
+    """Refuse densities of layers that a method does not prune.
+
+    Parameters and errors are those of `check_exclude`.
+    """
+    problems = []
+    for method, settings in config["methods"].items():
+        density = settings["density"]
+        out = settings["exclude"]
+        pruned = [x for x in weight_layer_names if not any(fnmatchcase(x, pattern) for pattern in out)]
+        for pattern in density if isinstance(density, dict) else ():
+            if not any(fnmatchcase(name, pattern) for name in pruned):
+                problems.append(
+                    f"methods.{method}.density: {show(pattern)} matches no layer that is pruned of network "
+                    f"{config['network']['name']}{did_you_mean(pattern, pruned)}; it has {some(pruned)}."
+                )
     refuse(problems)
 
 
@@ -155,6 +175,16 @@ def _check_methods(config, schema):
             yield (
                 f"methods.{name}.rewind is {show(rewind)}; the epoch must be below training.epochs, which is {epochs}."
             )
+        if method["criterion"] in AT_START and rewind in ("lr", "none") and not method["control"]:
+            yield (
+                f"methods.{name}.rewind is {rewind}, but {method['criterion']} ranks the initial weights, so training "
+                "must start from them; leave it out, or write init."
+            )
+        density = method["density"]
+        if isinstance(density, list) and any(later >= earlier for earlier, later in pairwise(density)):
+            yield f"methods.{name}.density is {show(density)}; the densities must fall from round to round."
+        if isinstance(density, dict) and method["scope"] == "erk":
+            yield f"methods.{name}.density names the density of each layer; scope erk would give them others."
 
 
 def _check_comparison(config, schema):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prunesim.errors import PrunesimError
 from prunesim.study.agreement import CROSS_CHECKS
+from prunesim.study.methods import check_controls, resolve_methods
 from prunesim.study.schema import fill, foreign, plain, read_text, schema_problems
 from prunesim.study.words import refuse, show
 
@@ -66,5 +67,7 @@ def check_config(config, schema, command_line=None):
         given = read_text(given, plain(command_line), schema)
     refuse(schema_problems(given, schema))
     filled = fill(given, schema)
+    refuse(check_controls(filled["methods"], schema))
+    filled["methods"] = resolve_methods(filled["methods"])
     refuse(problem for check in CROSS_CHECKS for problem in check(filled, schema))
     return filled

@@ -1,6 +1,10 @@
 """Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
 
+from prunesim.pruning.criteria import BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
+
+# By the file that a job of a round makes beside weights.
+_JOBS = {"mask": "prune", "scores": "score"}
 
 
 def network(replicate, method, round_, dense="dense"):
@@ -27,7 +31,7 @@ def networks(replicates, methods, rounds, chains=None):
     replicates : int
         Dense networks of the study.
     methods : iterable of str
-    rounds : int
+    rounds : dict of str to int
         Of each method.
     chains : dict of str to dict, optional
         What came from outside, each with ``replicates``, ``rounds`` and ``dense`` (see `network`).
@@ -38,7 +42,7 @@ def networks(replicates, methods, rounds, chains=None):
             (r, method, k, network(r, method, k))
             for r in range(replicates)
             for method in methods
-            for k in range(1, rounds + 1)
+            for k in range(1, rounds[method] + 1)
         ),
         *(
             (r, name, k, network(r, name, k, about["dense"]))
@@ -57,7 +61,7 @@ def comparisons(families, replicates, methods, rounds, layers, chains=None):
     at one layer, for the dense network and the last round.
     """
     chains = chains or {}
-    lines = [(r, method, rounds) for r in range(replicates) for method in methods]
+    lines = [(r, method, rounds[method]) for r in range(replicates) for method in methods]
     lines += [(r, name, about["rounds"]) for name, about in chains.items() for r in range(about["replicates"])]
     files = []
     if "rounds" in families:
@@ -70,13 +74,17 @@ def comparisons(families, replicates, methods, rounds, layers, chains=None):
     if "layers" in families:
         files += [f"layers/{network(r, method, last)}.csv" for r, method, last in lines if last]
     if "replicates" in families:
-        ends = [("dense", 0), *((method, rounds) for method in methods if rounds)]
+        ends = [("dense", 0), *((method, rounds[method]) for method in methods if rounds[method])]
         folders = [network(r, method, k) for r in range(1, replicates) for method, k in ends]
         for name, about in chains.items():
             ends = [about["rounds"]] if about["dense"] == "dense" else [0, about["rounds"]]
             folders += [network(r, name, k, about["dense"]) for r in range(1, about["replicates"]) for k in ends]
         files += [f"replicates/{folder}/{layer}.csv" for folder in folders for layer in layers]
     return files
+
+
+def _shares_dense(name, chains):
+    return name not in chains or chains[name]["dense"] == "dense"
 
 
 def dumped_networks(families, replicates, methods, rounds, chains=None):
@@ -90,11 +98,32 @@ def dumped_networks(families, replicates, methods, rounds, chains=None):
 
     chains = chains or {}
     sizes = {name: (about["replicates"], about["rounds"]) for name, about in chains.items()}
-    return [
-        one
-        for one in networks(replicates, methods, rounds, chains)
-        if needed(one[2], *sizes.get(one[1], (replicates, rounds)))
-    ]
+    sizes |= {method: (replicates, rounds[method]) for method in methods}
+    sizes["dense"] = (
+        replicates,
+        max((last for name, (_, last) in sizes.items() if _shares_dense(name, chains)), default=0),
+    )
+    return [one for one in networks(replicates, methods, rounds, chains) if needed(one[2], *sizes[one[1]])]
+
+
+def job_of(file):
+    """Return the job, as `jobs` names it, that makes a file below ``networks``; its record lies under that name."""
+    *folder, name = file.removesuffix(".safetensors").split("/")
+    if name == "weights" or (name == "initial" and folder[-1] == "dense"):
+        return "/".join(folder)
+    if name in _JOBS:
+        return "/".join([*folder[:-1], f"{_JOBS[name]}{folder[-1].removeprefix('round')}"])
+    return "/".join([folder[0], name] if folder[-1] == "dense" else [*folder, name])
+
+
+def _drawn(settings):
+    """Return whether a method has initial weights of its own."""
+    return settings["control"] == "reinitialise"
+
+
+def _scored(settings):
+    """Return whether the weights of a method are scored by a job of its own."""
+    return settings["criterion"] in BY_GRADIENT and not settings["control"]
 
 
 def jobs(families, replicates, methods, rounds, layers, chains=None, given=False):
@@ -103,22 +132,24 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
     Parameters
     ----------
     methods : dict of str to dict
-        Their settings; ``rewind`` is read. The other parameters are those of `comparisons`.
+        Their settings; ``rewind``, ``criterion`` and ``control`` are read. The other parameters are those of
+        `comparisons`.
     given : bool
         Some networks come from files, which are checked first.
     """
-    rewound = {rewind_file(method["rewind"]) for method in methods.values()} if rounds else set()
+    rewound = {rewind_file(method["rewind"]) for name, method in methods.items() if rounds[name]}
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
     return [
         *(["networks/given"] if given else []),
         *(f"networks/rep{r}/dense" for r in range(replicates)),
         *(f"networks/rep{r}/{point.removesuffix('.safetensors')}" for r in range(replicates) for point in points),
+        *(f"networks/rep{r}/{name}/initial" for r in range(replicates) for name in methods if _drawn(methods[name])),
         *(
             f"networks/rep{r}/{method}/{job}{k:02d}"
             for r in range(replicates)
-            for method in methods
-            for k in range(1, rounds + 1)
-            for job in ("prune", "round")
+            for method, settings in methods.items()
+            for k in range(1, rounds[method] + 1)
+            for job in (*(["score"] if _scored(settings) else []), "prune", "round")
         ),
         *(f"networks/{folder}" for *_, folder in networks(0, [], 0, chains)),
         *(f"activations/{folder}" for *_, folder in dumped_networks(families, replicates, methods, rounds, chains)),

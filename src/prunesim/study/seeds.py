@@ -2,7 +2,7 @@
 
 import hashlib
 
-ROLES = ("init", "order", "augment", "prune", "positions", "images", "validation", "subset", "null")
+ROLES = ("init", "order", "augment", "prune", "positions", "images", "validation", "subset", "null", "score", "reinit")
 
 
 def derive_seed(study_seed, role, *indices):

@@ -127,12 +127,13 @@ def save_rewind_point(settings, dataset, replicate, rewind, initial, output, log
 class Session:
     """A network and its data: what training and adopting have in common.
 
-    ``given`` is what is known of the files that the network comes from, None for one that was made here.
+    ``given`` is what is known of the files that the network comes from, None for one that was made here. ``init`` is
+    role and place of the seed of the initial weights, that of the replicate where it is left out.
     """
 
     given = None
 
-    def __init__(self, settings, dataset, replicate, round_, log):
+    def __init__(self, settings, dataset, replicate, round_, log, init=None):
         training = settings["training"]
         self.settings, self.dataset, self.replicate, self.round, self.log = settings, dataset, replicate, round_, log
         self.device = choose_device(training["device"], training["precision"])
@@ -145,7 +146,7 @@ class Session:
             settings["network"],
             shape,
             len(self.description["classes"]),
-            derive_seed(settings["seed"], "init", replicate),
+            derive_seed(settings["seed"], *(init or ("init", replicate))),
         )
         self.sizes = {name: tensor.numel() for name, tensor in self.network.named_parameters(remove_duplicate=False)}
         self.describe()
