@@ -13,6 +13,8 @@ from prunesim.datasets.settings import SOURCES, dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import activation_layers, weight_layers
+from prunesim.pruning.catalogue import BY_GRADIENT
+from prunesim.pruning.controls import CONTROLS
 from prunesim.pruning.criteria import CRITERIA
 from prunesim.similarity import MEASURES
 from prunesim.study.agreement import check_exclude, check_layers
@@ -57,7 +59,7 @@ def test_schema_is_valid_and_refuses_unknown_keys_everywhere():
             walk(schema["items"], f"{path}[]")
 
     walk(SCHEMA, "")
-    assert open_mappings == [".network.arguments", ".network.layouts", ".methods", ".chains"]
+    assert open_mappings == [".network.arguments", ".network.layouts", ".methods", ".methods.*.density", ".chains"]
 
 
 def test_defaults_are_config_yaml():
@@ -69,7 +71,9 @@ def test_schema_names_what_the_package_has():
     keys = SCHEMA["properties"]
     assert set(keys["network"]["properties"]["name"]["x-names"]) == set(NETWORKS)
     assert keys["dataset"]["properties"]["source"]["enum"] == [*SOURCES, None]
-    assert set(keys["methods"]["additionalProperties"]["properties"]["criterion"]["enum"]) == set(CRITERIA)
+    assert set(keys["methods"]["additionalProperties"]["properties"]["criterion"]["enum"]) == {*CRITERIA, *BY_GRADIENT}
+    controls = keys["methods"]["additionalProperties"]["properties"]["control"]["enum"]
+    assert set(controls) == {*CONTROLS, None}
     measures = keys["comparison"]["properties"]["measures"]["items"]["enum"]
     assert set(MEASURES) <= set(measures)
     assert keys["figures"]["properties"]["measure"]["enum"] == measures
@@ -210,7 +214,7 @@ EXACT = [
     ),
     (
         "methods: {imp: {rewind: null}}",
-        "methods.imp.rewind is null; it must be lr, init, none, {epoch: n} or {step: n} (write the word none).",
+        "methods.imp.rewind is null; it must be auto, lr, init, none, {epoch: n} or {step: n} (write the word none).",
     ),
     (
         "training: {clip_norm: none}",
@@ -272,11 +276,11 @@ EXACT = [
     ("dataset: {channels: 2}", "dataset.channels is 2; it must be 1, 3 or null."),
     (
         "methods: {imp: {rewind: Init}}",
-        "methods.imp.rewind is 'Init'; it must be lr, init, none, {epoch: n} or {step: n} (did you mean init?).",
+        "methods.imp.rewind is 'Init'; it must be auto, lr, init, none, {epoch: n} or {step: n} (did you mean init?).",
     ),
     (
         "methods: {imp: {rewind: {epoch: 1, step: 2}}}",
-        "methods.imp.rewind is {epoch: 1, step: 2}; it must be lr, init, none, {epoch: n} or {step: n}.",
+        "methods.imp.rewind is {epoch: 1, step: 2}; it must be auto, lr, init, none, {epoch: n} or {step: n}.",
     ),
     (
         "methods: {imp: {rewind: {epoch: -1}}}",

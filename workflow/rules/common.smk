@@ -19,7 +19,7 @@ from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
-from prunesim.pruning.criteria import BY_GRADIENT
+from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.resolution.overlays import check_study
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE

@@ -10,7 +10,8 @@ from prunesim.forecast import costs
 from prunesim.forecast.images import published_bytes
 from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.spec import activation_layers, compared_layers
-from prunesim.pruning.criteria import GRASP_IMAGES, SNIP_IMAGES, SYNFLOW_ITERATIONS, select_tensors
+from prunesim.pruning.catalogue import GRASP_IMAGES, SNIP_IMAGES, SYNFLOW_ITERATIONS
+from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.rewinding import first_step, rewind_file, round_training
 from prunesim.study import methods, paths
 from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks

@@ -20,11 +20,6 @@ def random(weights, rng):
 
 
 CRITERIA = {"magnitude": magnitude, "random": random, "initial_magnitude": magnitude}
-# Those that rank the weights before training, and those among them that need gradients (`sensitivity.py`).
-AT_START = ("initial_magnitude", "snip", "grasp", "synflow")
-BY_GRADIENT = ("snip", "grasp", "synflow")
-# As published: SNIP ranks by one batch of 100 images, GraSP by ten of each class; SynFlow prunes in 100 iterations.
-SNIP_IMAGES, GRASP_IMAGES, SYNFLOW_ITERATIONS = 100, 10, 100
 
 
 def select_tensors(kinds, types, exclude):

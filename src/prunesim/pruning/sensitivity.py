@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from prunesim.networks.tracing import main_output
-from prunesim.pruning.criteria import SYNFLOW_ITERATIONS
+from prunesim.pruning.catalogue import SYNFLOW_ITERATIONS
 
 # GraSP divides the outputs by this, so that the softmax is far from its ends (Wang et al. 2020, published code).
 TEMPERATURE = 200.0

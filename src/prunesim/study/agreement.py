@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
-from prunesim.pruning.criteria import AT_START
+from prunesim.pruning.catalogue import AT_START
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.words import did_you_mean, one_of, refuse, show
 

@@ -1,15 +1,13 @@
 """What each method of a study does, made complete: what a control takes from its method, how many rounds there are, and
 which files its jobs start from. Plain data."""
 
-from prunesim.pruning.criteria import AT_START, BY_GRADIENT
+from prunesim.pruning.catalogue import ALONE, AT_START, BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
 from prunesim.study import paths
 from prunesim.study.words import did_you_mean, show
 
 # What a control says for itself; all else is that of the method it is a control of.
 OWN = ("control", "of")
-# Controls of the dense training itself, which need no other method.
-ALONE = ("data_order",)
 
 
 def resolve_methods(methods):
@@ -44,15 +42,16 @@ def check_controls(methods, schema):
         key, control, of = f"methods.{name}", settings["control"], settings["of"]
         if control is None:
             if of is not None:
-                yield f"{key}.of is {of}, but {name} is no control; say which with control, or leave it out."
+                yield f"{key}.of is {show(of)}, but {name} is no control; say which with control, or leave it out."
         elif control in ALONE:
             if of is not None:
-                yield f"{key}.of is {of}; {control} is a control of the dense training, of no method, so leave it out."
+                yield f"{key}.of is {show(of)}; {control} is a control of the dense training, so leave it out."
         elif of is None:
             yield f"{key}.of is null; {control} needs the method that it is a control of."
         elif of not in methods:
-            known = [other for other in methods if other != name]
-            yield f"{key}.of is {of}, which is no method{did_you_mean(of, known)}; there are {', '.join(known)}."
+            known = [other for other in methods if not methods[other]["control"]]
+            there = f"there are {', '.join(known)}" if known else "there is none that prunes"
+            yield f"{key}.of is {show(of)}, which is no method{did_you_mean(of, known)}; {there}."
         elif methods[of]["control"]:
             yield f"{key}.of is {of}, which is a control itself; name the method that prunes."
         else:
@@ -68,9 +67,9 @@ def check_controls(methods, schema):
 def _open_ends(settings):
     early = settings["criterion"] in AT_START
     filled = dict(settings)
-    if settings["rewind"] is None:
+    if settings["rewind"] == "auto":
         filled["rewind"] = "init" if early or settings["control"] in ALONE else "lr"
-    if settings["from"] is None:
+    if settings["from"] == "auto":
         filled["from"] = "dense" if early or settings.get("sparsity") else "previous"
     return filled
 

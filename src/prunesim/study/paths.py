@@ -1,6 +1,6 @@
 """Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
 
-from prunesim.pruning.criteria import BY_GRADIENT
+from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
 
 # By the file that a job of a round makes beside weights.

@@ -6,7 +6,8 @@ import torch
 from prunesim.errors import PrunesimError
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.pruning import sensitivity
-from prunesim.pruning.criteria import GRASP_IMAGES, SNIP_IMAGES, keep_largest, select_tensors
+from prunesim.pruning.catalogue import GRASP_IMAGES, SNIP_IMAGES
+from prunesim.pruning.criteria import keep_largest, select_tensors
 from prunesim.pruning.masks import apply_mask, check_mask
 from prunesim.pruning.targets import targets
 from prunesim.storage.arrays import load_tensors, save_tensors
