@@ -152,7 +152,8 @@ def _hint(value, schema):
     if isinstance(value, int | float):
         if "string" in types and "enum" not in schema and re.fullmatch(schema.get("pattern", ".*"), str(value)):
             return f"put it in quotes: {show(str(value))}"
-        return f"write a list: {show([value])}" if "array" in types and not schema.get("minItems", 0) > 1 else None
+        listed = "array" in types and "number" not in types and not schema.get("minItems", 0) > 1
+        return f"write a list: {show([value])}" if listed else None
     return _hint_for_text(value, schema, types, choices) if isinstance(value, str) else None
 
 
