@@ -100,7 +100,7 @@ def test_shell_commands_quote_every_placeholder():
     safe = {"wildcards.rep", "wildcards.kk", "wildcards.method", "wildcards.table", "params.figure", "params.identity"}
     unquoted = set()
     for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
-        commands = re.findall(r"^ +prunesim\(\n((?: +[\"'].*\n)+)", path.read_text(), re.MULTILINE)
+        commands = re.findall(r"^ +prunesim\(((?:\s*[\"'].*[\"'])+)", path.read_text(), re.MULTILINE)
         shells, read = shells + path.read_text().count(" shell:"), read + len(commands)
         for command in commands:
             unquoted |= {name for name in re.findall(r"\{([^{}]*)\}", command) if not name.endswith(":q")}
