@@ -24,6 +24,7 @@ JOBS = {
     "rewind": "make the rewind point of a dense network",
     "given": "check the networks that a study takes from outside",
     "adopt": "take a network that was trained elsewhere into a study",
+    "sparsify": "train a network with a penalty that makes it sparse",
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",
