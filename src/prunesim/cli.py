@@ -26,6 +26,7 @@ JOBS = {
     "adopt": "take a network that was trained elsewhere into a study",
     "score": "score the weights of a network before it is trained",
     "reinitialise": "draw other initial weights for a control",
+    "sparsify": "train a network with a penalty that makes it sparse",
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",

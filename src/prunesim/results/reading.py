@@ -16,6 +16,7 @@ COLUMNS = {
     "networks": ["replicate", "method", "round", "density", "test_accuracy"],
     "layers": ["replicate", "method", "round", "layer", "density"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
+    "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
 }
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
 _TEXT |= {"claim", "statement", "verdict", "source"}
@@ -28,7 +29,7 @@ def read_table(folder, name):
     ----------
     folder : path-like
         The folder ``tables`` of the study.
-    name : {"networks", "layers", "similarity"}
+    name : {"networks", "layers", "similarity", "sparsity"}
 
     Returns
     -------

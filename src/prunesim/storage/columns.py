@@ -38,6 +38,18 @@ SIMILARITY = (
     "layer_b",
     "note",
 )
+SPARSITY = (
+    "replicate",
+    "method",
+    "round",
+    "epoch",
+    "iteration",
+    "primal_residual",
+    "dual_residual",
+    "penalty",
+    "zeros",
+    "note",
+)
 PROVENANCE = (
     "artifact",
     "sha256",

@@ -13,6 +13,7 @@ from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
 from prunesim.training.data import crop_and_flip
 from prunesim.training.optimizer import initial_state
 from prunesim.training.optimizer import step as optimizer_step
+from prunesim.training.penalty import Penalty
 from prunesim.training.schedule import learning_rates
 
 
@@ -63,6 +64,7 @@ def train(
     autocast,
     seed_of,
     mask=None,
+    penalty=None,
     first_step=0,
     last_step=None,
     checkpoint=None,
@@ -92,6 +94,8 @@ def train(
         From role and epoch to a seed.
     mask : dict of str to torch.Tensor, optional
         1 where a weight remains, by tensor name.
+    penalty : prunesim.training.penalty.Penalty, optional
+        What is added to the loss; none by default.
     first_step : int
         Where in the schedule to start (rewinding to a step).
     last_step : int, optional
@@ -109,7 +113,8 @@ def train(
     -------
     list of dict
         One row an epoch: ``epoch, steps, learning_rate, train_loss, validation_loss, validation_accuracy, seconds``;
-        the rate is that of its last step, the training loss the mean over its batches.
+        the rate is that of its last step, the training loss the mean over its batches, without the penalty. A penalty
+        adds columns of its own before the seconds.
 
     Raises
     ------
@@ -121,6 +126,8 @@ def train(
     last_step = len(rates) if last_step is None else last_step
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     state = initial_state(parameters, settings)
+    penalty = penalty or Penalty()
+    resumable = state | penalty.state
     tensors = network.named_parameters(remove_duplicate=False)  # a mask may go by any name of a shared tensor
     masked = [(parameter, mask[name]) for name, parameter in tensors if name in (mask or {})]
     with torch.no_grad():
@@ -128,7 +135,7 @@ def train(
             parameter.masked_fill_(kept == 0, 0.0)
     history = []
     if checkpoint is not None:
-        epoch, history = load_checkpoint(checkpoint, network, state, fingerprint=fingerprint)
+        epoch, history = load_checkpoint(checkpoint, network, resumable, fingerprint=fingerprint)
         if epoch:
             log(f"going on from {checkpoint} after epoch {epoch}")
             first_step = epoch * steps_per_epoch
@@ -145,12 +152,14 @@ def train(
             loss = functional.cross_entropy(output.float(), target)
             network.zero_grad(set_to_none=True)
             loss.backward()
+            penalty.add_gradients()
             for parameter, kept in masked:
                 if parameter.grad is not None:
                     parameter.grad.mul_(kept)
             if settings["clip_norm"] is not None:
                 torch.nn.utils.clip_grad_norm_(network.parameters(), settings["clip_norm"])
             optimizer_step(parameters, state, rates[step], settings)
+            penalty.after_step(parameters, state, rates[step], settings)
             with torch.no_grad():
                 for parameter, kept in masked:
                     parameter.mul_(kept)
@@ -164,10 +173,11 @@ def train(
             loss, accuracy = evaluate(network, *validation, normalise, autocast, evaluation_batch)
         if loss is not None and not math.isfinite(loss):
             raise diverged(f"The validation loss became {loss} in epoch {epoch + 1}", train_loss)
-        history.append({**row, "validation_loss": loss, "validation_accuracy": accuracy, "seconds": seconds})
+        row |= {"validation_loss": loss, "validation_accuracy": accuracy, **penalty.after_epoch(epoch + 1)}
+        history.append({**row, "seconds": seconds})
         log(_line(history[-1], settings["epochs"], sum(sizes) / seconds))
         if checkpoint is not None and epoch + 1 < settings["epochs"]:
-            save_checkpoint(checkpoint, network, state, fingerprint=fingerprint, epoch=epoch + 1, history=history)
+            save_checkpoint(checkpoint, network, resumable, fingerprint=fingerprint, epoch=epoch + 1, history=history)
     return history
 
 

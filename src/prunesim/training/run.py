@@ -22,6 +22,7 @@ from prunesim.pruning.rewinding import first_step, round_training
 from prunesim.storage.arrays import layer_of, load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import sha256_file, write_json
+from prunesim.storage.histories import HISTORY
 from prunesim.storage.terminal import warn
 from prunesim.study.closure import code_identity
 from prunesim.study.seeds import derive_seed
@@ -30,8 +31,6 @@ from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import autocast, choose_device, make_exact
 from prunesim.training.loop import diverged, evaluate, train
 from prunesim.training.validation import validation_gaps
-
-HISTORY = ("epoch", "steps", "learning_rate", "train_loss", "validation_loss", "validation_accuracy")
 
 
 def train_dense(settings, dataset, replicate, output, checkpoint, log=print, start=None):
@@ -177,7 +176,8 @@ class Session:
     def _tensors(self, images, labels):
         return to_tensor(images, self.device), torch.from_numpy(labels).to(self.device)
 
-    def write(self, output, history, *, method, mask, inputs, first_step=0):
+    def write(self, output, history, *, method, mask, inputs, first_step=0, columns=HISTORY, note=None):
+        """Evaluate the network and write its weights, its history and what is known of it."""
         output = Path(output)
         test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
         test_loss, test_accuracy = evaluate(
@@ -187,7 +187,7 @@ class Session:
         if not math.isfinite(test_loss):
             raise diverged(f"The test loss of the trained network is {test_loss}", last["train_loss"])
         save_tensors(output / "weights.safetensors", network_arrays(self.network), self.metadata)
-        write_rows(output / "history.csv", HISTORY, history)
+        write_rows(output / "history.csv", columns, history)
         self.log(f"test loss {test_loss:.4f} accuracy {test_accuracy:.4f} on {len(test_images)} images")
         epochs = (last["steps"] - first_step) / self.steps_per_epoch if history else 0.0
         metrics = {
@@ -209,12 +209,15 @@ class Session:
             "dataset": self.description["sha256"],
             "device": str(self.device),
             **({"given": self.given} if self.given else {}),
+            **({"note": note} if note else {}),
         }
         write_json(output / "metrics.json", metrics)
 
 
 class Training(Session):
-    """What the three ways of training have in common: training images and seeds."""
+    """What all ways of training have in common: training images and seeds."""
+
+    code = "prunesim.training.run"  # what a training depends on, besides its settings and inputs
 
     def __init__(self, settings, dataset, replicate, round_, log):
         super().__init__(settings, dataset, replicate, round_, log)
@@ -241,7 +244,7 @@ class Training(Session):
     def seed_of(self, role, epoch):
         return derive_seed(self.settings["seed"], role, self.replicate, self.round, epoch)
 
-    def train(self, training, mask=None, first_step=0, last_step=None, checkpoint=None, inputs=()):
+    def train(self, training, mask=None, penalty=None, first_step=0, last_step=None, checkpoint=None, inputs=()):
         masks = {name: torch.from_numpy(kept).to(self.device, torch.float32) for name, kept in (mask or {}).items()}
         with passes_told_briefly(self.settings["network"]["name"], "failed while it was trained"):
             return train(
@@ -254,6 +257,7 @@ class Training(Session):
                 autocast=self.autocast,
                 seed_of=self.seed_of,
                 mask=masks,
+                penalty=penalty,
                 first_step=first_step,
                 last_step=last_step,
                 checkpoint=checkpoint,
@@ -271,7 +275,7 @@ class Training(Session):
             json.dumps(self.description["sha256"], sort_keys=True),
             torch.__version__,
             str(self.device),
-            code_identity(["prunesim.training.run"], package.parent),
+            code_identity([self.code], package.parent),
             *(sha256_file(file) for file in files),
         ]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
