@@ -277,7 +277,9 @@ def _channels_in(name, result, before):
         raise Lost(f"{name} takes some of them apart from the others")
     found = []
     for axis in range(result.dim()):
-        numbers = result.amax(tuple(other for other in range(result.dim()) if other != axis)) if result.dim() > 1 else result
+        numbers = (
+            result.amax(tuple(other for other in range(result.dim()) if other != axis)) if result.dim() > 1 else result
+        )
         if (result == numbers.reshape([-1 if x == axis else 1 for x in range(result.dim())])).all():
             found.append((axis, [int(number) for number in numbers]))
     if len(found) != 1:

@@ -70,9 +70,7 @@ def select_groups(coupling, names):
     reasons = []
     for group in coupling:
         left_out = sorted(makers(group) - set(names))
-        reasons.append(
-            f"{group['name']} ({group['why'] or f'tied to {layer_of(left_out[0])}, which is not selected'})"
-        )
+        reasons.append(f"{group['name']} ({group['why'] or f'tied to {layer_of(left_out[0])}, which is not selected'})")
     raise PrunesimError(f"no filters can be pruned: those of {', '.join(reasons)}.")
 
 
@@ -165,7 +163,9 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
                 f"{', '.join(groups[index]['name'] for index in indices)}: one of each must stay."
             )
         gone, saved = _smallest([scores[index] for index in indices], wanted)
-        notes += [f"{groups[indices[at]]['name']} keeps its best filter, or nothing would be left of it" for at in saved]
+        notes += [
+            f"{groups[indices[at]]['name']} keeps its best filter, or nothing would be left of it" for at in saved
+        ]
         for at, dead in gone.items():
             remove_filters(mask, groups[indices[at]], dead)
     return mask, notes

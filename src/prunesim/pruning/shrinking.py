@@ -32,7 +32,7 @@ def idle_filters(arrays, coupling):
         for group, known in zip(coupling, idle, strict=True):
             found = _idle(arrays, group) if group["why"] is None else known
             if found.all():
-                found[0] = False
+                found[np.flatnonzero(~known)[0]] = False
             if (found & ~known).any():
                 known |= found
                 changed = True
