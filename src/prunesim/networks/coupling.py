@@ -13,7 +13,8 @@ from torch.overrides import TorchFunctionMode
 from prunesim.errors import PrunesimError
 from prunesim.networks import tracing
 from prunesim.networks.build import build_network, without_numbers
-from prunesim.networks.channels import MAKERS, NONE, Call, Operand, Refusal, follow
+from prunesim.networks.channel_calls import NONE, Call, Operand, Refusal
+from prunesim.networks.channels import MAKERS, follow
 from prunesim.networks.layouts import tensors_in
 from prunesim.storage.arrays import layer_of
 

@@ -103,7 +103,7 @@ def remaining_filters(mask, groups):
     for group in groups:
         owners = [x for x in group["tensors"] if x["role"] == "filter" and x["name"] in mask]
         alive = [of_filters(mask[x["name"]], x, group).any(1) for x in owners]
-        kept.append(np.any([np.ones(group["filters"], bool)] if not alive else alive, axis=0))
+        kept.append(np.any(alive or [np.ones(group["filters"], bool)], axis=0))
     return kept
 
 
