@@ -58,7 +58,7 @@ class Dense(nn.Module):
 
 
 class Depthwise(nn.Module):
-    """Inverted residuals with squeeze and excitation, as in MobileNetV3, and a depthwise convolution of two a channel."""
+    """Inverted residuals with squeeze and excitation, as in MobileNetV3, and depthwise filters, two a channel."""
 
     def __init__(self):
         super().__init__()

@@ -67,11 +67,15 @@ def select_groups(coupling, names):
     groups = [group for group in coupling if group["why"] is None and makers(group) <= set(names)]
     if groups:
         return groups
-    reasons = []
-    for group in coupling:
-        left_out = sorted(makers(group) - set(names))
-        reasons.append(f"{group['name']} ({group['why'] or f'tied to {layer_of(left_out[0])}, which is not selected'})")
-    raise PrunesimError(f"no filters can be pruned: those of {', '.join(reasons)}.")
+    reasons = ", ".join(f"{group['name']} ({_why_not(group, names)})" for group in coupling)
+    raise PrunesimError(f"no filters can be pruned: those of {reasons}.")
+
+
+def _why_not(group, names):
+    if group["why"]:
+        return group["why"]
+    left_out = layer_of(min(makers(group) - set(names)))
+    return "not selected" if left_out == group["name"] else f"tied to {left_out}, which is not selected"
 
 
 def makers(group):
