@@ -136,6 +136,22 @@ def test_groups_of_a_convolution_stay_as_wide_as_each_other():
     assert places(made)[1]["act.weight"] == "slope"
 
 
+@pytest.mark.parametrize(
+    "flattened",
+    [
+        lambda self, x: x.view(x.size(0), -1),
+        lambda self, x: x.flatten(1),
+        lambda self, x: torch.reshape(x, (len(x), -1)),
+        lambda self, x: x.unsqueeze(1).flatten(start_dim=1),
+        lambda self, x: x.permute(0, 2, 3, 1).permute(0, 3, 1, 2).contiguous().view(x.shape[0], 384),
+    ],
+)
+def test_ways_to_flatten(flattened):
+    stem, _ = find_coupling(Net(flattened, head=384), SHAPE)
+    assert stem["why"] is None
+    assert places(stem)[0]["head.weight", 1] == np.arange(384).reshape(6, 64).tolist()
+
+
 def test_functions_of_parameters_are_seen():
     groups = by_name(find_coupling(NETWORKS["functions"](), SHAPE))
     # A convolution that runs twice on its own output reads and makes the same filters, and those of the stem.

@@ -172,7 +172,9 @@ def test_what_cannot_be_pruned_is_refused_in_a_sentence():
         PrunesimError, match=r"those of a \(not selected\), b \(not selected\), d \(they are the answers"
     ):
         prune(names={"d.weight"}, count=1)
-    with pytest.raises(PrunesimError, match="bn_scale: the filters of b have no normalisation with a scale; exclude"):
+    with pytest.raises(
+        PrunesimError, match="bn_scale: the filters of b have no normalisation with a scale; exclude it"
+    ):
         prune(criterion="bn_scale", count=1)
     with pytest.raises(PrunesimError, match="4 filters cannot be removed from the 5 of a, b: one of each must stay"):
         prune(scope="global", count=4)

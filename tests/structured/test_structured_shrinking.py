@@ -108,6 +108,21 @@ def test_a_shrunk_network_can_be_trained():
     assert all(parameter.grad.shape == parameter.shape for parameter in small.parameters())
 
 
+def test_sizes_in_the_code_of_a_network_are_refused():
+    class Fixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.stem, self.head = nn.Conv2d(3, 6, 3, padding=1), nn.Linear(6 * 64, CLASSES)
+
+        def forward(self, x):
+            return self.head(torch.relu(self.stem(x)).view(-1, 6 * 64))
+
+    network = lively(Fixed())
+    pruned(network, SHAPE)
+    with pytest.raises(PrunesimError, match="fixed: the network does not run with its tensors of these sizes: "):
+        shrink(network, SHAPE, "fixed")
+
+
 def test_tied_weights_shrink_under_both_names():
     class Tied(nn.Module):
         def __init__(self):

@@ -71,7 +71,8 @@ def rearranged(call, channels):
         raise Lost(f"{call.name} reads them in a way that is not known")
     shape = [1] * len(given.shape)
     shape[given.axis] = -1
-    numbers = torch.tensor(given.numbers, dtype=torch.float64, device="cpu").reshape(shape).expand(given.shape)
+    numbers = torch.tensor(given.numbers, dtype=torch.float64, device="cpu").reshape(shape)
+    numbers = numbers.expand(given.shape).contiguous()  # as view demands
     results = call.function(*(numbers if value is given.tensor else value for value in call.args), **call.kwargs)
     results = [results] if isinstance(results, torch.Tensor) else list(results)
     return [_channels_in(call.name, result, given.numbers) for result in results]

@@ -32,11 +32,6 @@ def bn_scale(weights, group, rng):
     Where several are tied, by the mean of them, so that scores of all groups are of one size.
     """
     scales = [tensor for tensor in group["tensors"] if tensor["role"] == "scale"]
-    if not scales:
-        raise PrunesimError(
-            f"criterion bn_scale: the filters of {group['name']} have no normalisation with a scale; exclude it or "
-            "choose criterion l1."
-        )
     return np.mean([of_filters(np.abs(weights[x["name"]]), x, group).mean(1) for x in scales], axis=0)
 
 
@@ -76,6 +71,29 @@ def _why_not(group, names):
         return group["why"]
     left_out = layer_of(min(makers(group) - set(names)))
     return "not selected" if left_out == group["name"] else f"tied to {left_out}, which is not selected"
+
+
+def check_criterion(groups, criterion):
+    """Refuse a criterion that does not fit a network, before there are weights.
+
+    Parameters
+    ----------
+    groups : list of dict
+        From `select_groups`.
+    criterion : str
+        A key of `FILTER_CRITERIA`.
+
+    Raises
+    ------
+    PrunesimError
+        If it is ``bn_scale`` and some filters have no normalisation with a scale, naming them.
+    """
+    without = [x["name"] for x in groups if not any(tensor["role"] == "scale" for tensor in x["tensors"])]
+    if criterion == "bn_scale" and without:
+        raise PrunesimError(
+            f"criterion bn_scale: the filters of {', '.join(without)} have no normalisation with a scale; exclude "
+            f"{'it' if len(without) == 1 else 'them'} or choose criterion l1."
+        )
 
 
 def makers(group):
@@ -149,6 +167,7 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
         If nothing can be pruned, the criterion does not fit, or `count` is more than what can go.
     """
     groups = select_groups(coupling, names)
+    check_criterion(groups, criterion)
     mask = {name: array.copy() for name, array in mask.items()} or full_mask(weights, groups)
     rng = np.random.default_rng(seed)
     kept = remaining_filters(mask, groups)

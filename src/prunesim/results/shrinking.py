@@ -6,9 +6,9 @@ from typing import NamedTuple
 import torch
 
 from prunesim.errors import PrunesimError
-from prunesim.networks.batches import EVALUATION
+from prunesim.networks.batches import EVALUATION, evaluation_batch
 from prunesim.networks.coupling import find_coupling
-from prunesim.networks.describe import cost_of
+from prunesim.networks.describe import cost_of, trace
 from prunesim.networks.narrowing import narrow
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.tracing import main_output
@@ -76,7 +76,7 @@ def shrink(network, shape, name):
     return Shrunk(small.eval(), filters)
 
 
-def check_same(network, small, images, name):
+def check_same(network, small, images, name, batch=EVALUATION):
     """Return the largest difference between the answers of two networks, relative to the largest answer above 1.
 
     Parameters
@@ -87,6 +87,8 @@ def check_same(network, small, images, name):
         float32, N x C x H x W.
     name : str
         For the refusal.
+    batch : int
+        How many images go through the networks at a time.
 
     Raises
     ------
@@ -95,8 +97,8 @@ def check_same(network, small, images, name):
     """
     difference, size = 0.0, 1.0
     with torch.no_grad():
-        for batch in images.split(EVALUATION):
-            one, other = main_output(network(batch)), main_output(small(batch))
+        for some in images.split(batch):
+            one, other = main_output(network(some)), main_output(small(some))
             difference = max(difference, (one - other).abs().max().item())
             size = max(size, one.abs().max().item())
     if not difference <= TOLERANCE * size:
@@ -131,7 +133,8 @@ def shrink_network(study, path, *, replicate=0, method="dense", round=0):
     name = f"{study.name}, replicate {replicate}, {method} round {round}"
     small, filters = shrink(network, shape, name)
     images, _ = study.images("test")
-    difference = check_same(network, small, images, name)
+    batch = evaluation_batch(shape, [layer["shape"] for layer in trace(network, shape, name)[0]])
+    difference = check_same(network, small, images, name, batch)
     (parameters, macs), (fewer, less) = cost_of(network, shape), cost_of(small, shape)
     left, all_ = (sum(counts) for counts in zip(*filters.values(), strict=True))
     report = [
