@@ -235,6 +235,5 @@ def of_filters(array, tensor, group):
 
 def _summed(function, weights, group):
     owners = [tensor for tensor in group["tensors"] if tensor["role"] == "filter"]
-    return np.sum(
-        [function(of_filters(weights[x["name"]].astype(np.float64), x, group)).sum(1) for x in owners], axis=0
-    )
+    sums = [function(of_filters(weights[x["name"]], x, group)).sum(1, dtype=np.float64) for x in owners]
+    return np.sum(sums, axis=0)

@@ -20,15 +20,7 @@ TOLERANCE = 1e-5
 
 
 class Shrunk(NamedTuple):
-    """A network without its idle filters.
-
-    Attributes
-    ----------
-    network : torch.nn.Module
-        In eval mode.
-    filters : dict of str to (int, int)
-        By the name of a group of tied filters how many are left, and how many there were.
-    """
+    """A network without its idle filters, see `shrink`."""
 
     network: torch.nn.Module
     filters: dict
@@ -49,6 +41,7 @@ def shrink(network, shape, name):
     Returns
     -------
     Shrunk
+        ``network``, in eval mode, and ``filters``: how many are left of how many, by the name of a group of tied ones.
 
     Raises
     ------
