@@ -312,9 +312,9 @@ def machine():
     ]
 
 
-def write_section(path, lines):
-    """Put the lines into a file between the markers of this benchmark, keeping the rest of it."""
-    start, end = "<!-- similarity benchmark -->", "<!-- end of similarity benchmark -->"
+def write_section(path, lines, name):
+    """Put the lines into a file between the markers of a benchmark, keeping the rest of it."""
+    start, end = f"<!-- {name} benchmark -->", f"<!-- end of {name} benchmark -->"
     section = "\n".join([start, *lines, end])
     path = Path(path)
     text = path.read_text(encoding="utf-8") if path.exists() else f"# Performance\n\n{start}\n{end}\n"
@@ -346,7 +346,7 @@ def main():
             lines += peers(arguments.quick)
     print("\n".join(lines))
     if arguments.output:
-        write_section(arguments.output, lines)
+        write_section(arguments.output, lines, "similarity")
 
 
 if __name__ == "__main__":

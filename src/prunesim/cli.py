@@ -43,6 +43,7 @@ TOOLS = {
     "diff": "compare two studies artifact by artifact",
     "accept": "take results for what the present code would make of them",
     "export": "write a network of a study as a file that is read without prunesim",
+    "shrink": "write a network of a study without the filters that pruning has emptied",
     "archive": "pack a study into one file",
     "restore": "bring back an archived study",
     "study": "print the name of the study that a config describes",

@@ -97,6 +97,12 @@ def outputs_of(network, shape, name=""):
     return _seen(network, shape, name)[0]
 
 
+def cost_of(network, shape, name=""):
+    """Return the parameters and the multiply-adds for one image of a network as it is, zeros included."""
+    found = _description(network, shape, name)
+    return found["parameters"], found["macs"]
+
+
 def _seen(network, shape, name):
     outputs, uses, sizes, touched = [], {}, [], set()
 

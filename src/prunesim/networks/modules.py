@@ -60,6 +60,14 @@ class Graph(nn.Module):
         last = {name: taker for taker, names in self._inputs.items() for name in names}
         self._done = {taker: [name for name in last if last[name] == taker] for taker in modules}
 
+    def fit_shortcuts(self):
+        """Give shortcuts of zeros the width of what they are added to, after that has changed."""
+        for inputs in self._inputs.values():
+            modules = [self.get_submodule(name) for name in inputs if name]
+            for module in modules:
+                if isinstance(module, Shortcut) and len(modules) > 1:
+                    module.width = next(x.num_features for x in modules if isinstance(x, nn.BatchNorm2d))
+
     def forward(self, images):
         outputs = {"": images}
         for name, inputs in self._inputs.items():

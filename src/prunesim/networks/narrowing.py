@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.modules import Graph
 
 _CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 _NORMS = (nn.modules.batchnorm._NormBase,)
@@ -39,6 +40,9 @@ def narrow(network, arrays, shape, path):
         sizes = {name: arrays[f"{prefix}.{name}" if prefix else name].shape for name, _ in own if _saved(module, name)}
         if any(tuple(tensor.shape) != sizes.get(name, tuple(tensor.shape)) for name, tensor in own):
             _resize(module, sizes, prefix, path)
+    for module in network.modules():
+        if isinstance(module, Graph):
+            module.fit_shortcuts()
     try:
         found = _outputs(network, shape)
     except (RuntimeError, ValueError) as error:

@@ -142,7 +142,7 @@ class _Run(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         kwargs = kwargs or {}
-        name = _name_of(function)
+        name = operation_name(function)
         given = list(layouts.tensors_in([*args, *kwargs.values()]))
         seen = any(hasattr(tensor, "prunesim_layout") for tensor in given)
         self.touched.update(id(tensor) for tensor in given if isinstance(tensor, nn.Parameter))
@@ -189,7 +189,8 @@ def _label_sequence(given, tensor):
         tensor.prunesim_layout = (*steps, ((layouts.C, tensor.shape[-1]),))
 
 
-def _name_of(function):
+def operation_name(function):
+    """Return the name of an operation that a function mode saw: ``relu``, ``add``, ``getitem``, ``shape``."""
     name = getattr(function, "__name__", "")
     if name == "__get__":  # an attribute, such as x.T
         return getattr(getattr(function, "__self__", None), "__name__", "")

@@ -35,27 +35,48 @@ def export_network(study, path, *, replicate=0, method="dense", round=0):
     PrunesimError
         If the study has no such network, the ending is another one, or a file cannot be written.
     """
+    path = output_file(path)
+    network = study.network(replicate=replicate, method=method, round=round)
+    metrics = study.metrics(replicate=replicate, method=method, round=round)
+    description = study.description()
+    return write_network(path, network, description["shape"], model_card(path, study.name, metrics, description))
+
+
+def output_file(path):
+    """Return the path of a network to write, refused if it ends in another way than those of `FORMATS`."""
     path = Path(path)
     if path.suffix not in FORMATS:
         raise PrunesimError(
             f"{path} ends in {path.suffix or 'nothing'}; it must end in "
             f"{' or '.join(f'{ending} ({what})' for ending, what in FORMATS.items())}."
         )
-    network = study.network(replicate=replicate, method=method, round=round)
-    metrics = study.metrics(replicate=replicate, method=method, round=round)
-    description = study.description()
+    return path
+
+
+def write_network(path, network, shape, card):
+    """Write a network, and beside it its model card; return the paths of both.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        From `output_file`.
+    network : torch.nn.Module
+    shape : sequence of int
+        Height, width and channels of an image.
+    card : str
+    """
     with atomic_path(path) as temporary:
         if path.suffix == ".safetensors":
             # Copies: tied weights share memory, which the format refuses.
             state = {name: tensor.detach().clone().contiguous() for name, tensor in network.state_dict().items()}
             temporary.write_bytes(save(state, {"format": "pt"}))
         else:
-            height, width, channels = description["shape"]
+            height, width, channels = shape
             with open(temporary, "wb") as file:
                 torch.export.save(_program(network, (channels, height, width)), file)
-    card = path.with_name(f"{path.name}.md")
-    write_text(card, model_card(path, study.name, metrics, description))
-    return [path, card]
+    beside = path.with_name(f"{path.name}.md")
+    write_text(beside, card)
+    return [path, beside]
 
 
 def _program(network, shape):
@@ -70,7 +91,7 @@ def _program(network, shape):
         ) from error
 
 
-def model_card(path, study, metrics, description):
+def model_card(path, study, metrics, description, remarks=()):
     """Return the model card of an exported network, Markdown.
 
     Parameters
@@ -80,6 +101,8 @@ def model_card(path, study, metrics, description):
     study : str
     metrics, description : dict
         The content of ``metrics.json`` and ``dataset.json``.
+    remarks : iterable of str
+        Lines more, Markdown.
     """
     height, width, channels = description["shape"]
     settings = metrics["settings"]
@@ -115,6 +138,7 @@ def model_card(path, study, metrics, description):
         f"- **Data set**: {description['name']}, {description['counts']['train']:,} training images, classes "
         f"{', '.join(description['classes'])}",
         f"- **Made with**: prunesim, PyTorch {torch.__version__}, Python {platform.python_version()} (of the export)",
+        *remarks,
         "",
         "## Use",
         "",
