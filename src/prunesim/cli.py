@@ -27,6 +27,7 @@ JOBS = {
     "score": "score the weights of a network before it is trained",
     "reinitialise": "draw other initial weights for a control",
     "sparsify": "train a network with a penalty that makes it sparse",
+    "coupling": "find which filters of a network go together",
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",

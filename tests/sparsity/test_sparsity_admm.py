@@ -11,7 +11,8 @@ from torch import nn
 
 from prunesim.errors import PrunesimError
 from prunesim.pruning.criteria import prune
-from prunesim.training.admm import Admm, keep_counts, norm, project
+from prunesim.pruning.targets import targets
+from prunesim.training.admm import Admm, norm, project
 
 
 def admm(values, keep, rho=1.0, epochs=1):
@@ -56,7 +57,8 @@ def test_the_projection_keeps_what_pruning_to_that_density_keeps(scope):
     weights = {name: rng.normal(size=shape).round(1) for name, shape in (("a", (7, 3)), ("b", (6,)), ("c", (2, 2, 3)))}
     ones = {name: np.ones(array.shape, np.uint8) for name, array in weights.items()}
     mask = prune(weights, ones, fraction=0.7, scope=scope, criterion="magnitude", seed=0)
-    for names, keep in keep_counts({name: array.size for name, array in weights.items()}, scope, 0.3):
+    shapes = {name: array.shape for name, array in weights.items()}
+    for names, keep in targets(shapes, {name: array.size for name, array in weights.items()}, scope=scope, density=0.3):
         projected = project([torch.tensor(weights[name]) for name in names], keep)
         for name, part in zip(names, projected, strict=True):
             assert (part.numpy() == np.where(mask[name] == 1, weights[name], 0)).all()
@@ -67,35 +69,6 @@ def test_the_layout_in_memory_is_of_no_importance():
     (plain,) = project([tensor], 20)
     (last,) = project([tensor.contiguous(memory_format=torch.channels_last)], 20)
     assert torch.equal(plain, last)
-
-
-# how many remain
-
-
-def test_counts_are_exact():
-    sizes = {"a.weight": 10, "b.weight": 25}
-    assert keep_counts(sizes, "global", 0.1) == [(("a.weight", "b.weight"), 4)]
-    assert keep_counts(sizes, "layer", 0.3) == [(("a.weight",), 3), (("b.weight",), 8)]
-    assert keep_counts(sizes, "layer", 1.0) == [(("a.weight",), 10), (("b.weight",), 25)]
-    by_layer = {"b": 0.2, "a": 0.5}
-    assert keep_counts(sizes, "global", by_layer) == [(("a.weight",), 5), (("b.weight",), 5)]
-
-
-@pytest.mark.parametrize(
-    ("scope", "density", "sentence"),
-    [
-        ("global", 0, "density 0 is out of reach; above 0 and at most 1 is right."),
-        ("global", 1.5, "density 1.5 is out of reach; above 0 and at most 1 is right."),
-        ("layer", 0.04, "density 0.04 leaves none of the 10 weights of a; raise it."),
-        ("global", 0.01, "density 0.01 leaves none of the 35 weights of all layers; raise it."),
-        ("global", {"a": 0.1}, "density must name the layers that are pruned, a, b, but differs in 'b'."),
-        ("global", {"a": 0.1, "b": 0.1, "c": 1}, "density must name the layers that are pruned, a, b, but differs in"),
-    ],
-)
-def test_densities_that_do_not_fit_are_refused(scope, density, sentence):
-    with pytest.raises(PrunesimError) as caught:
-        keep_counts({"a.weight": 10, "b.weight": 25}, scope, density)
-    assert str(caught.value).startswith(sentence)
 
 
 # the steps

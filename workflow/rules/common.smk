@@ -16,7 +16,7 @@ from prunesim.datasets.listing import recorded_line, watched
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
-from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.catalogue import figures_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
 from prunesim.pruning.catalogue import BY_GRADIENT
@@ -53,7 +53,9 @@ except PrunesimError as error:
 STUDY = f"results/{config['study']}"
 DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
-TABLES = ["networks", "layers", "similarity", "claims"]
+SPARSE = any(one["sparsity"] for one in config["methods"].values())
+TABLES = ["networks", "layers", "similarity", "claims", *(["sparsity"] if SPARSE else [])]
+FIGURES = figures_of(config["methods"])
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES)]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
@@ -175,11 +177,41 @@ def method_section(wildcards, *keys):
 def pruned_to(wildcards):
     """What a round is told of how to prune, or of whose mask it makes its own."""
     method = config["methods"][wildcards.method]
+    # What is as it was before there was a choice is not said, so that no text of an old study's settings changes.
+    unit = method_section(wildcards, "unit") if method["unit"] == "filter" else {}
     if method["control"]:
-        return method_section(wildcards, "control", "of", "types", "exclude", "from")
+        return {**method_section(wildcards, "control", "of", "types", "exclude", "from"), **unit}
     asked = methods.density_of(method, int(wildcards.kk))
     anew = method_section(wildcards, "from") if method["from"] == "dense" else {}
-    return {**method_section(wildcards, "criterion", "scope", "types", "exclude"), **asked, **anew}
+    return {**method_section(wildcards, "criterion", "scope", "types", "exclude"), **asked, **anew, **unit}
+
+
+def filter_methods():
+    """What the methods that prune whole filters select."""
+    keys = ("criterion", "types", "exclude")
+    chosen = {name: one for name, one in config["methods"].items() if one["unit"] == "filter" and not one["control"]}
+    return {name: {key: one[key] for key in keys} for name, one in chosen.items()}
+
+
+def sparse_start(wildcards):
+    """The weights that a sparse training starts from: ADMM from the trained ones, others from the initial ones."""
+    file = "weights" if config["methods"][wildcards.method]["sparsity"]["admm"] else "initial"
+    return f"{STUDY}/networks/rep{wildcards.rep}/dense/{file}.safetensors"
+
+
+def sparse_settings(wildcards):
+    """What a sparse training is told; which scope only ADMM, which aims at a density."""
+    keys = ["sparsity", "types", "exclude", *(["scope"] if wildcards.at else [])]
+    method = method_section(wildcards, *keys)
+    return settings(seed=config["seed"], network=NETWORK, training=config["training"], method=method)
+
+
+def sparse_aim(wildcards):
+    """The round and the density that a sparse training is for, if it is for one."""
+    if not wildcards.at:
+        return []
+    aim = methods.density_of(config["methods"][wildcards.method], int(wildcards.at))["density"]
+    return ["--round", str(int(wildcards.at)), "--density", json.dumps(aim, sort_keys=True)]
 
 
 def activation_files(folders, names):
@@ -211,6 +243,12 @@ def network_files(name):
     """One file of every network of the study."""
     known = {key: value for key, value in growth().items() if key in ("replicates", "methods", "rounds", "chains")}
     return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in paths.networks(**known)]
+
+
+def sparse_files(name):
+    """One file of every network that is trained to be sparse."""
+    found = paths.sparse_networks(config["replicates"], config["methods"], methods.method_rounds(config))
+    return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in found]
 
 
 def growth():

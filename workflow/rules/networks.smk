@@ -141,6 +141,70 @@ rule score:
         )
 
 
+rule coupling:
+    """Find which filters go together, and refuse methods that cannot prune them before anything is trained."""
+    input:
+        data=rules.fetch.output.arrays,
+        network=own_network(),
+    output:
+        coupling="<study>/networks/coupling.json",
+        record="<study>/provenance/networks/coupling.json",
+    log:
+        "<study>/logs/networks/coupling.log",
+    priority: 100
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(20),
+    params:
+        code=code("coupling"),
+        software=software("torch"),
+        settings=lambda wildcards: settings(network=NETWORK, methods=filter_methods()),
+        dataset=subpath(input[0], parent=True),
+    shell:
+        prunesim("coupling --settings {params.settings:q} --dataset {params.dataset:q} --output {output.coupling:q}")
+
+
+rule sparsify:
+    """Train a network with a penalty that makes it sparse before it is pruned."""
+    input:
+        data=rules.fetch.output.arrays,
+        start=sparse_start,
+        network=own_network(),
+    output:
+        weights="<study>/networks/rep{rep}/{method}/sparse{at}/weights.safetensors",
+        history="<study>/networks/rep{rep}/{method}/sparse{at}/history.csv",
+        metrics="<study>/networks/rep{rep}/{method}/sparse{at}/metrics.json",
+        record="<study>/provenance/networks/rep{rep}/{method}/sparse{at}.json",
+    log:
+        "<study>/logs/networks/rep{rep}/{method}/sparse{at}.log",
+    wildcard_constraints:
+        method=METHOD,
+        at=r"|\d\d+",
+    conda:
+        "../../envs/torch.yaml"
+    threads: config["training"]["threads"]
+    resources:
+        mem_mb=doubling(4000),
+        runtime=doubling(60),
+        gpu=GPUS,
+    params:
+        code=code("sparsify"),
+        software=software("torch"),
+        settings=sparse_settings,
+        dataset=subpath(input[0], parent=True),
+        aim=sparse_aim,
+        checkpoint=lambda wildcards: f"{STUDY}/checkpoints/rep{wildcards.rep}/{wildcards.method}_sparse{wildcards.at}.safetensors",
+        folder=subpath(output[0], parent=True),
+    shell:
+        prunesim(
+            "sparsify --settings {params.settings:q} --dataset {params.dataset:q} --replicate {wildcards.rep}"
+            " --method {wildcards.method} {params.aim:q} --start {input.start:q} --checkpoint {params.checkpoint:q}"
+            " --output {params.folder:q}"
+        )
+
+
 rule prune:
     """Choose the weights that a round removes."""
     input:
@@ -148,6 +212,7 @@ rule prune:
         mask=of_round(methods.mask_before),
         scores=of_round(methods.scores),
         other=of_round(methods.other_mask),
+        coupling=of_round(methods.coupling),
     output:
         mask="<study>/networks/rep{rep}/{method}/round{kk}/mask.safetensors",
         record="<study>/provenance/networks/rep{rep}/{method}/prune{kk}.json",
@@ -166,7 +231,10 @@ rule prune:
         software=software("analysis"),
         settings=lambda wildcards: settings(seed=config["seed"], **pruned_to(wildcards)),
         more=lambda wildcards, input: [
-            word for name in ("mask", "scores", "other") if input.get(name) for word in (f"--{name}", input.get(name))
+            word
+            for name in ("mask", "scores", "other", "coupling")
+            if input.get(name)
+            for word in (f"--{name}", input.get(name))
         ],
     shell:
         prunesim(

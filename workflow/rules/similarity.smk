@@ -116,6 +116,35 @@ rule networks_table:
         prunesim("table {wildcards.table} --study {params.study:q} --plan {params.plan:q}" " --output {output.table:q}")
 
 
+if SPARSE:
+
+    rule sparsity_table:
+        """One row an epoch of every training that makes a network sparse."""
+        input:
+            sparse_files("history.csv"),
+            sparse_files("metrics.json"),
+        output:
+            table=report(
+                "<study>/tables/sparsity.csv",
+                caption="../report/tables.rst",
+                category="Tables",
+                labels={"table": "sparsity"},
+            ),
+            record="<study>/provenance/tables/sparsity.json",
+        log:
+            "<study>/logs/tables/sparsity.log",
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            code=code("table"),
+            software=software("analysis"),
+            plan=plan("replicates", "rounds", "methods"),
+            study=subpath(output.table, ancestor=2),
+        shell:
+            prunesim("table sparsity --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
+
+
 rule similarity_table:
     """Every comparison of the study in one table."""
     input:
@@ -175,12 +204,5 @@ rule claims_table:
 
 rule tables:
     input:
-        multiext(
-            "<study>/tables/",
-            "networks.csv",
-            "layers.csv",
-            "similarity.csv",
-            "claims.csv",
-            "provenance.csv",
-        ),
+        expand("<study>/tables/{table}.csv", table=[*TABLES, "provenance"]),
     localrule: True

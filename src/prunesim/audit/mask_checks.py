@@ -4,13 +4,20 @@ import numpy as np
 
 from prunesim.pruning.controls import CONTROLS, whole
 from prunesim.pruning.criteria import select_tensors
+from prunesim.pruning.filters import (
+    filters_to_remove,
+    full_mask,
+    remaining_filters,
+    remove_filters,
+    select_groups,
+)
 from prunesim.pruning.targets import targets
 
 # Controls whose masks may hold what an earlier one of theirs had not.
 _FREE = ("shuffle",)
 
 
-def check_mask_step(path, mask, before, other, settings, kinds):
+def check_mask_step(path, mask, before, other, settings, kinds, coupling=None):
     """Return a sentence for each thing about a mask that is not as its settings ask.
 
     Parameters
@@ -26,11 +33,15 @@ def check_mask_step(path, mask, before, other, settings, kinds):
         That the mask was made with.
     kinds : dict of str to str
         ``conv`` or ``linear`` by weight tensor.
+    coupling : list of dict, optional
+        Which filters go together, where whole filters are pruned.
     """
     if before is None:
         before = whole(mask, None, None)
     selected = select_tensors(kinds, settings["types"], settings["exclude"])
-    if set(mask) != set(selected):
+    if coupling is not None:
+        return _check_filters(path, mask, before, settings, select_groups(coupling, selected))
+    if settings.get("unit") != "filter" and set(mask) != set(selected):
         return [f"{path} is for {', '.join(sorted(mask))}; the method prunes {', '.join(selected)}."]
     if set(mask) != set(before):
         return [f"{path} is for other tensors than the mask of the round before."]
@@ -51,6 +62,32 @@ def check_mask_step(path, mask, before, other, settings, kinds):
         goal = {key: settings[key] for key in ("scope", "fraction", "density") if key in settings}
         asked = targets(shapes, remaining, **goal)
     return problems + _check_counts(path, found, before, asked)
+
+
+def _check_filters(path, mask, before, settings, groups):
+    """Check that a mask is 0 exactly where whole filters lie, and as many of them as were asked for."""
+    expected = full_mask(mask, groups)
+    if set(mask) != set(expected):
+        return [f"{path} is not for the tensors that hold the filters of the method."]
+    kept, earlier = remaining_filters(mask, groups), remaining_filters(before, groups)
+    for group, alive in zip(groups, kept, strict=True):
+        remove_filters(expected, group, np.flatnonzero(~alive))
+    problems = _check_nested(path, mask, before)
+    problems += [
+        f"{path}: what is pruned of {name} is not whole filters."
+        for name in mask
+        if not np.array_equal(mask[name], expected[name])
+    ]
+    together = [range(len(groups))] if settings["scope"] == "global" else [[index] for index in range(len(groups))]
+    for indices in together:
+        remaining = sum(int(earlier[index].sum()) for index in indices)
+        goal = {key: settings[key] for key in ("fraction", "density") if key in settings}
+        stay = remaining - filters_to_remove([earlier[index] for index in indices], **goal)
+        found = sum(int(kept[index].sum()) for index in indices)
+        if found != stay:
+            where = f" of {groups[indices[0]]['name']}" if len(indices) == 1 else ""
+            problems.append(f"{path} keeps {found} filters{where}; {stay} of {remaining} should remain.")
+    return problems
 
 
 def _check_nested(path, mask, before):

@@ -49,6 +49,11 @@ def used_datasets(study, networks):
     return [path for path in descriptions if content(path).get("sha256") in [*used, None]]
 
 
+def check_sparse(path, checksum):
+    """Check a network that was trained to be sparse, before it is pruned, by its ``metrics.json``."""
+    return check_sums(path.parent, read_json(path)["files"], checksum)
+
+
 def check_network(study, key, networks, checksum):
     replicate, method, round_ = key
     folder = networks[key]
@@ -68,7 +73,9 @@ def check_network(study, key, networks, checksum):
     mask, about = load_tensors(folder / "mask.safetensors")
     # Where the weights were left out, the mask itself has all that is asked of them.
     check_mask(mask, weights or mask, folder / "mask.safetensors")
-    problems += _check_pruned(folder, weights or mask, mask, metrics)
+    tensors = {layer_of(name): name for name in mask}
+    kinds = {tensors.get(layer["layer"], f"{layer['layer']}.weight"): layer["kind"] for layer in metrics["layers"]}
+    problems += _check_pruned(folder, weights or mask, mask, metrics, kinds)
     if metrics.get("given"):
         # How it was pruned is not known: masks need not be nested, nor any number of weights be removed.
         return problems
@@ -83,9 +90,10 @@ def check_network(study, key, networks, checksum):
     if how.get("of"):
         controlled = networks.get((replicate, how["of"], round_))
         other = load_tensors(controlled / "mask.safetensors")[0] if controlled else None
-    tensors = {layer_of(name): name for name in mask}
-    kinds = {tensors.get(layer["layer"], f"{layer['layer']}.weight"): layer["kind"] for layer in metrics["layers"]}
-    problems += check_mask_step(folder / "mask.safetensors", mask, before, other, how, kinds)
+    coupling = None
+    if how.get("unit") == "filter" and not how.get("control"):
+        coupling = read_json(study / "networks" / "coupling.json")["groups"]
+    problems += check_mask_step(folder / "mask.safetensors", mask, before, other, how, kinds, coupling)
     start = rewind_file(metrics["settings"]["method"]["rewind"])
     source = networks[replicate, "dense", 0] / start if start else earlier / "weights.safetensors"
     if how.get("control") == "reinitialise":
@@ -97,13 +105,13 @@ def check_network(study, key, networks, checksum):
     return problems
 
 
-def _check_pruned(folder, weights, mask, metrics):
+def _check_pruned(folder, weights, mask, metrics, kinds):
     problems = []
     kept = {layer["layer"]: layer["remaining_weights"] for layer in metrics["layers"]}
     for name, ones in mask.items():
         moved = int(np.count_nonzero(weights[name][ones == 0]))
         if moved:
             problems.append(f"{folder / 'weights.safetensors'}: {moved} pruned weights of {name} are not zero.")
-        if kept.get(layer_of(name)) != int(ones.sum()):
+        if name in kinds and kept.get(layer_of(name)) != int(ones.sum()):
             problems.append(f"{folder / 'metrics.json'}: the remaining weights of {name} are not those of the mask.")
     return problems

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prunesim.audit.activation_checks import check_activations
 from prunesim.audit.checks import check_dataset, check_record, checksums, content, guarded
-from prunesim.audit.network_checks import check_network, network_folders, used_datasets
+from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
 from prunesim.audit.table_checks import TABLES, check_similarity_table
 from prunesim.errors import PrunesimError
 from prunesim.storage.left_out import left_out_files
@@ -40,6 +40,8 @@ def verify_study(study):
     checksum = checksums(study)
     for key in networks:
         problems += guarded(check_network, study, key, networks, checksum)
+    for metrics in sorted((study / "networks").glob("rep*/*/sparse*/metrics.json")):
+        problems += guarded(check_sparse, metrics, checksum)
     datasets = used_datasets(study, networks)
     for path in datasets:
         problems += guarded(check_dataset, path, checksum)

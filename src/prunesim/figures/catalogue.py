@@ -47,4 +47,23 @@ FIGURES = {
         "category": "Pruning",
         "labels": {"figure": "remaining weights by layer and round"},
     },
+    "residuals": {
+        "module": "prunesim.figures.residuals",
+        "tables": ["sparsity"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Pruning",
+        "labels": {"figure": "residuals of ADMM"},
+    },
 }
+
+
+def figures_of(methods):
+    """Return the figures of a study by its methods: those of ADMM only where there is some.
+
+    Parameters
+    ----------
+    methods : dict of str to dict
+        Their settings; ``sparsity`` is read.
+    """
+    admm = any(method["sparsity"] and method["sparsity"]["admm"] for method in methods.values())
+    return {name: about for name, about in FIGURES.items() if name != "residuals" or admm}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from prunesim.activations.sampling import position_cap, positions_of
 from prunesim.errors import PrunesimError
-from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.catalogue import figures_of
 from prunesim.forecast import costs
 from prunesim.forecast.images import published_bytes
 from prunesim.networks.batches import evaluation_batch
@@ -159,6 +159,8 @@ class _Rules:
             return self.dump(rest)
         if rest == "given":
             return self.check_given(name)
+        if rest == "coupling":
+            return self.job("coupling", name, ["fetch"], "train", 0, memory=costs.IMPORTED["numpy"] + 4 * self.state)
         replicate, *method, job = rest.split("/")
         if method and method[0] in self.chains:
             return self.adopt("adopt_round" if job != "round00" else "adopt_chain_dense", name)
@@ -176,6 +178,8 @@ class _Rules:
             needs = ["fetch", f"networks/{replicate}/dense"]
             epochs = first_step(rewind, self.steps_per_epoch) / self.steps_per_epoch
             return self.trained("rewind_point", name, needs, self.training, 0, epochs)
+        if job.startswith("sparse"):
+            return self.sparsify(name, replicate, self.methods[method[0]])
         if job == "initial":
             return self.trained("reinitialise", name, ["fetch"], self.training, 0, 0)
         make = {"prune": self.prune, "score": self.score}.get(job[:-2], self.retrain)
@@ -214,9 +218,23 @@ class _Rules:
         needs = ["fetch", *self.needed(replicate, method, round_, (methods.ranked, methods.mask_before))]
         return self.trained("score", name, needs, self.training, 0, images / max(self.images.train, 1))
 
+    def sparsify(self, name, replicate, settings):
+        """A training as that of the dense network; ADMM's has epochs of its own."""
+        admm = settings["sparsity"]["admm"]
+        training = self.training | ({"optimizer": admm["optimizer"]} if admm else {})
+        epochs = admm["iterations"] * admm["epochs"] if admm else training["epochs"]
+        needs = ["fetch", f"networks/{replicate}/dense"]
+        return self.trained("sparsify", name, needs, {**training, "epochs": epochs}, 0, epochs)
+
     def prune(self, name, replicate, method, round_):
         weights = self.prunable(method)
-        files = (methods.ranked, methods.mask_before, methods.scores, methods.other_mask)
+        files = (
+            methods.ranked,
+            methods.mask_before,
+            methods.scores,
+            methods.other_mask,
+            methods.coupling,
+        )
         needs = self.needed(replicate, method, round_, files)
         seconds = costs.price("pruning", {"weight": weights}) + self.checking(self.state)
         memory = costs.IMPORTED["numpy"] + 2 * self.state + 12 * weights
@@ -356,7 +374,7 @@ class _Rules:
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
-            for name, about in FIGURES.items()
+            for name, about in figures_of(self.methods).items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
         needs = [job.name for job in (*jobs, *tables, *figures) if job.name != "fetch"]

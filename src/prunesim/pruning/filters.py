@@ -129,12 +129,12 @@ def remaining_filters(mask, groups):
     return kept
 
 
-def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fraction=None, count=None):
+def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fraction=None, density=None):
     """Remove some of the remaining filters.
 
-    Exactly ``round(fraction * remaining)`` filters go, or `count`, those with the smallest scores; equal scores go in
-    the order of group and index. With ``scope="layer"`` that holds for each group by itself. Filters that are tied
-    count once. The best filter of each group stays, whatever its score.
+    Exactly ``round(fraction * remaining)`` filters go, or all but ``round(density * filters)``, those with the smallest
+    scores; equal scores go in the order of group and index. With ``scope="layer"`` that holds for each group by itself.
+    Filters that are tied count once. The best filter of each group stays, whatever its score.
 
     Parameters
     ----------
@@ -151,8 +151,8 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
     seed : int
     fraction : float, optional
         In [0, 1], of the remaining filters.
-    count : int, optional
-        Instead of a fraction.
+    density : float, optional
+        Instead of a fraction: the share of all filters that stays.
 
     Returns
     -------
@@ -164,7 +164,7 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
     Raises
     ------
     PrunesimError
-        If nothing can be pruned, the criterion does not fit, or `count` is more than what can go.
+        If nothing can be pruned, the criterion does not fit, or `density` is out of reach.
     """
     groups = select_groups(coupling, names)
     check_criterion(groups, criterion)
@@ -179,12 +179,7 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
     notes = []
     for indices in together:
         remaining = sum(int(kept[index].sum()) for index in indices)
-        wanted = round(fraction * remaining) if count is None else count
-        if count is not None and not 0 <= count <= remaining - len(indices):
-            raise PrunesimError(
-                f"{count} filters cannot be removed from the {remaining} of "
-                f"{', '.join(groups[index]['name'] for index in indices)}: one of each must stay."
-            )
+        wanted = filters_to_remove([kept[index] for index in indices], fraction, density)
         gone, saved = _smallest([scores[index] for index in indices], wanted)
         notes += [
             f"{groups[indices[at]]['name']} keeps its best filter, or nothing would be left of it" for at in saved
@@ -192,6 +187,33 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
         for at, dead in gone.items():
             remove_filters(mask, groups[indices[at]], dead)
     return mask, notes
+
+
+def filters_to_remove(kept, fraction=None, density=None):
+    """Return how many filters of some groups that are ranked together go, one of each staying.
+
+    Parameters
+    ----------
+    kept : list of numpy.ndarray
+        Which filters of each group remain.
+    fraction, density : float, optional
+        See `prune_filters`.
+
+    Raises
+    ------
+    PrunesimError
+        If more filters than remain should stay, or fewer than there are groups.
+    """
+    remaining, filters = sum(int(alive.sum()) for alive in kept), sum(alive.size for alive in kept)
+    if density is None:
+        return min(round(fraction * remaining), remaining - len(kept))
+    stay = round(density * filters)
+    if not len(kept) <= stay <= remaining:
+        raise PrunesimError(
+            f"density {density:g} leaves {stay} of {filters} filters, of which {remaining} are left in {len(kept)} "
+            "group(s) of tied ones; one of each must stay, and none comes back."
+        )
+    return remaining - stay
 
 
 def _smallest(scores, wanted):

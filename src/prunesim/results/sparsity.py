@@ -6,6 +6,7 @@ from prunesim.storage.columns import SPARSITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.storage.histories import SPARSE_HISTORY
+from prunesim.study import paths
 
 
 def sparsity_table(study, plan):
@@ -16,7 +17,7 @@ def sparsity_table(study, plan):
     study : path-like
         ``results/<study>``.
     plan : dict
-        ``replicates``, ``rounds`` and ``methods`` (name to settings).
+        ``replicates``, ``rounds`` and ``methods``, both by name.
 
     Returns
     -------
@@ -26,7 +27,7 @@ def sparsity_table(study, plan):
         with the residuals, in the last epoch of each. A note on the outcome stands in the last row of its training.
     """
     rows = []
-    for replicate, method, round_, folder in sparse_networks(plan["replicates"], plan["methods"], plan["rounds"]):
+    for replicate, method, round_, folder in paths.sparse_networks(plan["replicates"], plan["methods"], plan["rounds"]):
         folder = Path(study) / "networks" / folder
         history = read_rows(folder / "history.csv", SPARSE_HISTORY)
         identity = {"replicate": replicate, "method": method, "round": round_, "iteration": None, "note": None}
@@ -36,25 +37,3 @@ def sparsity_table(study, plan):
             row["iteration"] = number
         mine[-1]["note"] = read_json(folder / "metrics.json").get("note")
     return SPARSITY, rows
-
-
-def sparse_networks(replicates, methods, rounds):
-    """Return ``(replicate, method, round, folder)`` of every network that is trained to be sparse.
-
-    ADMM aims at a density, so it has one for each round; of other ways there is one for all rounds, of round 0.
-
-    Parameters
-    ----------
-    replicates, rounds : int
-    methods : dict of str to dict
-        Their settings; ``sparsity`` is read.
-    """
-    found = []
-    for replicate in range(replicates):
-        for method, about in methods.items():
-            if sparsity := about.get("sparsity"):
-                found += [
-                    (replicate, method, k, f"rep{replicate}/{method}/sparse{f'{k:02d}' if k else ''}")
-                    for k in (range(1, rounds + 1) if sparsity.get("admm") is not None else [0])
-                ]
-    return found

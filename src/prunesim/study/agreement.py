@@ -3,9 +3,9 @@
 from fnmatch import fnmatchcase
 from itertools import pairwise
 
-from prunesim.networks.builtin import NETWORKS
+from prunesim.networks.builtin import NETWORKS, built_in_layers
 from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
-from prunesim.pruning.catalogue import AT_START
+from prunesim.pruning.catalogue import AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.words import did_you_mean, one_of, refuse, show
 
@@ -180,11 +180,54 @@ def _check_methods(config, schema):
                 f"methods.{name}.rewind is {rewind}, but {method['criterion']} ranks the initial weights, so training "
                 "must start from them; leave it out, or write init."
             )
+        yield from _check_unit(name, method)
+        yield from _check_sparsity(name, method, config["network"])
         density = method["density"]
         if isinstance(density, list) and any(later >= earlier for earlier, later in pairwise(density)):
             yield f"methods.{name}.density is {show(density)}; the densities must fall from round to round."
         if isinstance(density, dict) and method["scope"] == "erk":
             yield f"methods.{name}.density names the density of each layer; scope erk would give them others."
+
+
+def _check_unit(name, method):
+    criterion, unit = method["criterion"], method["unit"]
+    if method["control"]:
+        if unit == "filter" and method["control"] in OF_WEIGHTS:
+            yield (
+                f"methods.{name}.control is {method['control']}, which moves single weights, but {method['of']} prunes "
+                "filters; take reinitialise or extra_training, or a method with criterion random."
+            )
+        return
+    if unit == "weight" and criterion in OF_FILTERS:
+        yield f"methods.{name}.criterion is {criterion}, which ranks whole filters; set methods.{name}.unit: filter."
+    if unit == "filter" and criterion not in FILTER_NAMES:
+        yield (
+            f"methods.{name}.criterion is {criterion}, which ranks single weights; for unit filter take "
+            f"{one_of(list(FILTER_NAMES))}."
+        )
+    if unit == "filter" and (method["scope"] == "erk" or isinstance(method["density"], dict)):
+        which = "scope erk" if method["scope"] == "erk" else "a density for each layer"
+        yield f"methods.{name}: {which} is for single weights; for unit filter take scope global or layer."
+
+
+def _check_sparsity(name, method, network):
+    sparsity, key = method["sparsity"], f"methods.{name}.sparsity"
+    if not sparsity or method["control"]:
+        return
+    kinds = [kind for kind in ("l1", "bn_scale", "admm") if sparsity[kind] is not None]
+    if len(kinds) != 1:
+        yield f"{key} has {' and '.join(kinds) or 'none of l1, bn_scale and admm'}; one of them is right."
+    if kinds == ["admm"]:
+        if method["from"] == "previous":
+            yield f"methods.{name}.from is previous, but ADMM brings the dense network to each density; write dense."
+        if method["unit"] == "filter" or method["scope"] == "erk":
+            yield f"{key}.admm is for single weights of scope global or layer; change methods.{name}.unit or scope."
+    needs = "bn_scale" in (*kinds, method["criterion"])
+    if needs and network["name"] in NETWORKS and not any(x.kind == "batch_norm" for x in built_in_layers(network, 2)):
+        yield (
+            f"methods.{name} needs the scales of batch normalisation, and network {network['name']} has none; take "
+            f"{'sparsity l1' if kinds == ['bn_scale'] else 'criterion magnitude'}, or a network with it."
+        )
 
 
 def _check_comparison(config, schema):

@@ -70,7 +70,7 @@ def _open_ends(settings):
     if settings["rewind"] == "auto":
         filled["rewind"] = "init" if early or settings["control"] in ALONE else "lr"
     if settings["from"] == "auto":
-        filled["from"] = "dense" if early or settings.get("sparsity") else "previous"
+        filled["from"] = "dense" if early or settings["sparsity"] else "previous"
     return filled
 
 
@@ -100,8 +100,13 @@ def method_rounds(config):
 
 
 def density_of(settings, round_):
-    """Return what is asked of a round: ``{"fraction": f}`` of the remaining weights, or a ``density`` of all."""
+    """Return what is asked of a round: ``{"fraction": f}`` of the remaining weights, or a ``density`` of all.
+
+    A round that prunes the dense network anew goes as far as all rounds up to it would one after the other.
+    """
     density = settings["density"]
+    if density is None and settings["from"] == "dense":
+        return {"density": (1 - settings["fraction"]) ** round_}
     if density is None:
         return {"fraction": settings["fraction"]}
     return {"density": density[round_ - 1] if isinstance(density, list) else density}
@@ -111,6 +116,8 @@ def base(replicate, name, settings, round_):
     """Return the weights that a round prunes, and retrains from if it rewinds to none, relative to ``networks``."""
     if round_ > 1 and settings["from"] == "previous":
         return f"{paths.network(replicate, name, round_ - 1)}/weights.safetensors"
+    if settings["sparsity"]:
+        return f"{paths.sparse(replicate, settings['of'] or name, sparse_round(settings, round_))}/weights.safetensors"
     return f"{paths.network(replicate, name, 0)}/weights.safetensors"
 
 
@@ -128,11 +135,21 @@ def mask_before(replicate, name, settings, round_):
     return f"{paths.network(replicate, name, round_ - 1)}/mask.safetensors"
 
 
+def sparse_round(settings, round_):
+    """Return which round a sparse training is for: ADMM aims at one density, the others are for all, round 0."""
+    return round_ if settings["sparsity"]["admm"] else 0
+
+
 def scores(replicate, name, settings, round_):
     """Return the scores that a round prunes by, or None where weights are enough."""
     if settings["control"] or settings["criterion"] not in BY_GRADIENT:
         return None
     return f"{paths.network(replicate, name, round_)}/scores.safetensors"
+
+
+def coupling(replicate, name, settings, round_):
+    """Return the file that says which filters go together, or None where single weights are pruned."""
+    return "coupling.json" if settings["unit"] == "filter" and not settings["control"] else None
 
 
 def other_mask(replicate, name, settings, round_):

@@ -18,6 +18,11 @@ def network(replicate, method, round_, dense="dense"):
     return f"rep{replicate}/{method}/round{round_:02d}"
 
 
+def sparse(replicate, method, round_=0):
+    """Return the folder of a network that is trained to be sparse, for one round or for all."""
+    return f"rep{replicate}/{method}/sparse{f'{round_:02d}' if round_ else ''}"
+
+
 def chain(replicate, method, last, dense="dense"):
     """Return ``(method, round, folder)`` of the dense network and each round up to `last`; see `network`."""
     return [(method if k else dense, k, network(replicate, method, k, dense)) for k in range(last + 1)]
@@ -108,12 +113,40 @@ def dumped_networks(families, replicates, methods, rounds, chains=None):
 
 def job_of(file):
     """Return the job, as `jobs` names it, that makes a file below ``networks``; its record lies under that name."""
-    *folder, name = file.removesuffix(".safetensors").split("/")
+    *folder, name = file.partition(".")[0].split("/")
+    if not folder:
+        return name
     if name == "weights" or (name == "initial" and folder[-1] == "dense"):
         return "/".join(folder)
     if name in _JOBS:
         return "/".join([*folder[:-1], f"{_JOBS[name]}{folder[-1].removeprefix('round')}"])
     return "/".join([folder[0], name] if folder[-1] == "dense" else [*folder, name])
+
+
+def sparse_networks(replicates, methods, rounds):
+    """Return ``(replicate, method, round, folder)`` of every network that is trained to be sparse.
+
+    ADMM aims at a density, so it has one for each round; of other ways there is one for all rounds, of round 0.
+
+    Parameters
+    ----------
+    replicates : int
+    methods : dict of str to dict
+        Their settings; ``sparsity`` and ``control`` are read.
+    rounds : dict of str to int
+    """
+    return [
+        (r, name, k, sparse(r, name, k))
+        for r in range(replicates)
+        for name, settings in methods.items()
+        if settings["sparsity"] and not settings["control"] and rounds[name]
+        for k in (range(1, rounds[name] + 1) if settings["sparsity"]["admm"] else [0])
+    ]
+
+
+def _filters(settings):
+    """Return whether a method prunes whole filters, and so needs to know which go together."""
+    return settings["unit"] == "filter" and not settings["control"]
 
 
 def _drawn(settings):
@@ -132,7 +165,7 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
     Parameters
     ----------
     methods : dict of str to dict
-        Their settings; ``rewind``, ``criterion`` and ``control`` are read. The other parameters are those of
+        Their settings; ``rewind``, ``criterion``, ``unit``, ``sparsity`` and ``control`` are read. The other parameters are those of
         `comparisons`.
     given : bool
         Some networks come from files, which are checked first.
@@ -144,6 +177,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
         *(f"networks/rep{r}/dense" for r in range(replicates)),
         *(f"networks/rep{r}/{point.removesuffix('.safetensors')}" for r in range(replicates) for point in points),
         *(f"networks/rep{r}/{name}/initial" for r in range(replicates) for name in methods if _drawn(methods[name])),
+        *(f"networks/{folder}" for *_, folder in sparse_networks(replicates, methods, rounds)),
+        *(["networks/coupling"] if any(map(_filters, methods.values())) else []),
         *(
             f"networks/rep{r}/{method}/{job}{k:02d}"
             for r in range(replicates)

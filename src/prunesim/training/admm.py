@@ -15,55 +15,8 @@ import math
 import torch
 
 from prunesim.errors import PrunesimError
-from prunesim.storage.arrays import layer_of
 from prunesim.training.penalties import share_of_zeros
 from prunesim.training.penalty import Penalty
-
-
-def keep_counts(sizes, scope, density):
-    """Return how many weights remain, for each group of tensors that are ranked together.
-
-    Parameters
-    ----------
-    sizes : dict of str to int
-        Weights by tensor name.
-    scope : str
-        ``global``, one group of all tensors, or ``layer``, one group each.
-    density : float or dict of str to float
-        The share that remains, in (0, 1]; or that of each layer, which makes one group each.
-
-    Returns
-    -------
-    list of (tuple of str, int)
-        Of n weights, ``round(density * n)`` remain.
-
-    Raises
-    ------
-    PrunesimError
-        If a density is out of bounds, a group would keep nothing, or the layers are not those of the network.
-    """
-    if isinstance(density, dict):
-        layers = {layer_of(name): name for name in sizes}
-        if different := sorted(set(layers) ^ set(density)):
-            raise PrunesimError(
-                f"density must name the layers that are pruned, {', '.join(layers)}, but differs in {different[0]!r}."
-            )
-        groups = [((name,), density[layer]) for layer, name in layers.items()]
-    elif scope == "global":
-        groups = [(tuple(sizes), density)]
-    else:
-        groups = [((name,), density) for name in sizes]
-    counts = []
-    for names, share in groups:
-        if not 0 < share <= 1:
-            raise PrunesimError(f"density {share:g} is out of reach; above 0 and at most 1 is right.")
-        total = sum(sizes[name] for name in names)
-        keep = round(share * total)
-        if keep == 0:
-            where = layer_of(names[0]) if len(names) == 1 else "all layers"
-            raise PrunesimError(f"density {share:g} leaves none of the {total} weights of {where}; raise it.")
-        counts.append((names, keep))
-    return counts
 
 
 def project(tensors, keep):
@@ -97,8 +50,8 @@ class Admm(Penalty):
     ----------
     weights : dict of str to torch.nn.Parameter
         Those to prune, with the values that training starts from.
-    counts : list of (tuple of str, int)
-        See `keep_counts`.
+    counts : list of (list of str, int)
+        Groups of weights and how many remain, see `prunesim.pruning.targets.targets`.
     rho : float
         The strength of the penalty, which is squared.
     epochs : int

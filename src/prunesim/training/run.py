@@ -19,6 +19,7 @@ from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.networks.weights import weight_kinds
 from prunesim.pruning.masks import apply_mask, check_mask
 from prunesim.pruning.rewinding import first_step, round_training
+from prunesim.pruning.shrinking import remaining_parameters
 from prunesim.storage.arrays import layer_of, load_tensors, save_tensors
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import sha256_file, write_json
@@ -95,8 +96,9 @@ def train_round(settings, dataset, replicate, method, round_, start, mask, outpu
     """
     session = Training(settings, dataset, replicate, round_, log)
     weights, _ = load_tensors(start)
-    masks, _ = load_tensors(mask)
+    masks, made = load_tensors(mask)
     check_mask(masks, weights, mask)
+    session.whole_filters = made["settings"].get("unit") == "filter"
     load_arrays(session.network, apply_mask(weights, masks), start)
     training = round_training(settings["training"], settings["method"])
     step = first_step(settings["method"]["rewind"], session.steps_per_epoch)
@@ -127,10 +129,12 @@ class Session:
     """A network and its data: what training and adopting have in common.
 
     ``given`` is what is known of the files that the network comes from, None for one that was made here. ``init`` is
-    role and place of the seed of the initial weights, that of the replicate where it is left out.
+    role and place of the seed of the initial weights, that of the replicate where it is left out. ``whole_filters``:
+    what is pruned counts as gone, since the network can be made smaller by it (`prunesim shrink`).
     """
 
     given = None
+    whole_filters = False
 
     def __init__(self, settings, dataset, replicate, round_, log, init=None):
         training = settings["training"]
@@ -194,7 +198,7 @@ class Session:
             "replicate": self.replicate,
             "method": method,
             "round": self.round,
-            **_counts(self.network, mask, self.metadata, self.sizes),
+            **_counts(self.network, mask, self.metadata, self.sizes, self.whole_filters),
             **{key: last[key] for key in ("train_loss", "validation_loss", "validation_accuracy")},
             "test_loss": test_loss,
             "test_accuracy": test_accuracy,
@@ -281,7 +285,7 @@ class Training(Session):
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _counts(network, mask, metadata, sizes):
+def _counts(network, mask, metadata, sizes, whole_filters):
     """Return the counts of weights, parameters and multiplications of a network, whole and layer by layer.
 
     The weights of a layer are those of its full size, of which a network with fewer channels has some left.
@@ -300,9 +304,10 @@ def _counts(network, mask, metadata, sizes):
                 "macs": remaining * metadata["uses"].get(name, 0),
             }
         )
+    parameters = sum(array.numel() for array in network.parameters())
     return {
         "layers": layers,
-        "parameters": sum(array.numel() for array in network.parameters()),
+        "parameters": remaining_parameters(parameters, mask) if whole_filters else parameters,
         "nonzero_parameters": sum(int(torch.count_nonzero(array)) for array in network.parameters()),
         "macs": sum(layer["macs"] for layer in layers),
     }

@@ -6,11 +6,12 @@ from torch import nn
 from prunesim.errors import PrunesimError
 from prunesim.networks.state import load_arrays
 from prunesim.pruning.criteria import select_tensors
+from prunesim.pruning.targets import targets
 from prunesim.storage.arrays import layer_of, load_tensors
 from prunesim.storage.histories import SPARSE_HISTORY
 from prunesim.storage.terminal import warn
 from prunesim.study.seeds import derive_seed
-from prunesim.training.admm import Admm, keep_counts
+from prunesim.training.admm import Admm
 from prunesim.training.checkpoint import discard_checkpoint
 from prunesim.training.penalties import BatchNormScales, WeightsL1
 from prunesim.training.run import Training
@@ -42,7 +43,7 @@ def train_sparse(settings, dataset, replicate, method, start, output, checkpoint
     round_ : int
         For ADMM, the round whose density is aimed at; 0 for the others, of which there is one for all rounds.
     density : float or dict of str to float, optional
-        For ADMM, see `prunesim.training.admm.keep_counts`.
+        For ADMM, see `prunesim.pruning.targets.targets`.
     log : callable
 
     Returns
@@ -141,8 +142,10 @@ def _bn_scale(session):
 
 def _admm(session):
     weights, admm = session.selected(), session.settings["method"]["sparsity"]["admm"]
+    shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
     sizes = {name: weight.numel() for name, weight in weights.items()}
-    counts = keep_counts(sizes, session.settings["method"]["scope"], session.settings["density"])
+    scope, density = session.settings["method"]["scope"], session.settings["density"]
+    counts = targets(shapes, sizes, scope=scope, density=density)
     return Admm(weights, counts, admm["rho"], admm["epochs"])
 
 
