@@ -74,3 +74,10 @@ def pytest_terminal_summary(terminalreporter):
     count = sum(map(len, faults.values()))
     if count:
         terminalreporter.write_line(f"faults survived: {len(faults['passed'])} of {count}")
+
+
+@pytest.fixture(scope="session")
+def all_methods(made_once):
+    """Return a clone in which the tiny study has run with every method and control; no test may change it."""
+    overlay = (REPOSITORY / "tests/methods/all.yaml").read_text()
+    return made_once("all methods", lambda clone: run(copy_source(REPOSITORY, clone), config=[overlay]))

@@ -13,7 +13,7 @@ from prunesim.datasets.settings import SOURCES, dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import activation_layers, weight_layers
-from prunesim.pruning.catalogue import BY_GRADIENT
+from prunesim.pruning.catalogue import BY_GRADIENT, OF_FILTERS
 from prunesim.pruning.controls import CONTROLS
 from prunesim.pruning.criteria import CRITERIA
 from prunesim.similarity import MEASURES
@@ -71,7 +71,11 @@ def test_schema_names_what_the_package_has():
     keys = SCHEMA["properties"]
     assert set(keys["network"]["properties"]["name"]["x-names"]) == set(NETWORKS)
     assert keys["dataset"]["properties"]["source"]["enum"] == [*SOURCES, None]
-    assert set(keys["methods"]["additionalProperties"]["properties"]["criterion"]["enum"]) == {*CRITERIA, *BY_GRADIENT}
+    assert set(keys["methods"]["additionalProperties"]["properties"]["criterion"]["enum"]) == {
+        *CRITERIA,
+        *BY_GRADIENT,
+        *OF_FILTERS,
+    }
     controls = keys["methods"]["additionalProperties"]["properties"]["control"]["enum"]
     assert set(controls) == {*CONTROLS, None}
     measures = keys["comparison"]["properties"]["measures"]["items"]["enum"]

@@ -20,7 +20,7 @@ from prunesim.study import paths
 
 PLAN = {
     "replicates": 2,
-    "rounds": 2,
+    "rounds": {"imp": 2, "other": 2},
     "methods": {
         "imp": {"types": ["conv", "linear"], "exclude": ["logits"]},
         "other": {"types": ["conv"], "exclude": []},
@@ -41,7 +41,7 @@ def test_networks():
         ("imp", 1, "rep1/imp/round01"),
         ("imp", 2, "rep1/imp/round02"),
     ]
-    assert paths.networks(2, ["a", "b"], 1) == [
+    assert paths.networks(2, ["a", "b"], {"a": 1, "b": 1}) == [
         (0, "dense", 0, "rep0/dense"),
         (1, "dense", 0, "rep1/dense"),
         (0, "a", 1, "rep0/a/round01"),
@@ -49,27 +49,27 @@ def test_networks():
         (1, "a", 1, "rep1/a/round01"),
         (1, "b", 1, "rep1/b/round01"),
     ]
-    assert paths.networks(1, ["a"], 0) == [(0, "dense", 0, "rep0/dense")]
+    assert paths.networks(1, ["a"], {"a": 0}) == [(0, "dense", 0, "rep0/dense")]
 
 
 def test_comparisons():
-    call = (["rounds", "layers", "replicates"], 2, ["imp"], 2, ["x", "y"])
+    call = (["rounds", "layers", "replicates"], 2, ["imp"], {"imp": 2}, ["x", "y"])
     assert paths.comparisons(*call) == [
         *(f"rounds/rep{r}/imp/round0{k}/{layer}.csv" for r in (0, 1) for k in (1, 2) for layer in "xy"),
         *(f"layers/rep{r}/imp/round02.csv" for r in (0, 1)),
         *(f"replicates/rep1/{network}/{layer}.csv" for network in ("dense", "imp/round02") for layer in "xy"),
     ]
-    assert paths.comparisons([], 2, ["imp"], 2, ["x"]) == []
-    assert paths.comparisons(["rounds", "layers"], 2, ["imp"], 0, ["x"]) == []
-    assert paths.comparisons(["replicates"], 1, ["imp"], 2, ["x"]) == []
-    assert paths.comparisons(["replicates"], 2, ["imp"], 0, ["x"]) == ["replicates/rep1/dense/x.csv"]
+    assert paths.comparisons([], 2, ["imp"], {"imp": 2}, ["x"]) == []
+    assert paths.comparisons(["rounds", "layers"], 2, ["imp"], {"imp": 0}, ["x"]) == []
+    assert paths.comparisons(["replicates"], 1, ["imp"], {"imp": 2}, ["x"]) == []
+    assert paths.comparisons(["replicates"], 2, ["imp"], {"imp": 0}, ["x"]) == ["replicates/rep1/dense/x.csv"]
 
 
 def test_a_study_only_grows():
-    small = set(paths.comparisons(["rounds", "replicates"], 2, ["imp"], 2, ["x"]))
-    assert small < set(paths.comparisons(["rounds", "replicates"], 3, ["imp"], 2, ["x", "y"]))
-    rounds = set(paths.comparisons(["rounds"], 2, ["imp"], 2, ["x"]))
-    assert rounds < set(paths.comparisons(["rounds"], 2, ["imp"], 3, ["x"]))
+    small = set(paths.comparisons(["rounds", "replicates"], 2, ["imp"], {"imp": 2}, ["x"]))
+    assert small < set(paths.comparisons(["rounds", "replicates"], 3, ["imp"], {"imp": 2}, ["x", "y"]))
+    rounds = set(paths.comparisons(["rounds"], 2, ["imp"], {"imp": 2}, ["x"]))
+    assert rounds < set(paths.comparisons(["rounds"], 2, ["imp"], {"imp": 3}, ["x"]))
 
 
 # tables
@@ -78,7 +78,7 @@ def test_a_study_only_grows():
 @pytest.fixture
 def study(tmp_path):
     """The metrics of a study whose numbers say where they belong."""
-    for replicate, method, round_, folder in paths.networks(2, PLAN["methods"], 2):
+    for replicate, method, round_, folder in paths.networks(2, PLAN["methods"], PLAN["rounds"]):
         remaining = 200 - 40 * round_ - replicate
         layers = [
             ("conv1", "conv", method != "dense", 100, 100 if method == "dense" else remaining - 100),
@@ -104,7 +104,9 @@ def study(tmp_path):
             "files": {},
         }
         write_json(tmp_path / "networks" / folder / "metrics.json", metrics)
-    for number, file in enumerate(paths.comparisons(PLAN["families"], 2, PLAN["methods"], 2, PLAN["layers"])):
+    for number, file in enumerate(
+        paths.comparisons(PLAN["families"], 2, PLAN["methods"], PLAN["rounds"], PLAN["layers"])
+    ):
         row = dict.fromkeys(SIMILARITY) | {"family": file.split("/")[0], "value": number}
         write_rows(tmp_path / "comparisons" / file, SIMILARITY, [row, row])
         record(tmp_path, f"comparisons/{file.removesuffix('.csv')}", f"comparisons/{file}")
@@ -149,12 +151,12 @@ def test_layers_table(study):
 def test_similarity_table_keeps_the_order_of_the_plan(study):
     columns, rows = similarity_table(study, PLAN)
     assert columns == SIMILARITY
-    count = len(paths.comparisons(PLAN["families"], 2, PLAN["methods"], 2, PLAN["layers"]))
+    count = len(paths.comparisons(PLAN["families"], 2, PLAN["methods"], PLAN["rounds"], PLAN["layers"]))
     assert [row["value"] for row in rows] == [str(number) for number in range(count) for _ in range(2)]
 
 
 def test_a_study_without_methods_has_a_dense_row(study):
-    plan = {**PLAN, "methods": {}, "rounds": 0}
+    plan = {**PLAN, "methods": {}, "rounds": {}}
     (row, _) = networks_table(study, plan)[1]
     assert (row["density"], row["prunable_weights"]) == (1.0, 250)
 
@@ -206,7 +208,7 @@ def activations(tmp_path):
     """Two layers of two replicates of a chain of two rounds; each network is noisier than the one before."""
     rng = np.random.default_rng(0)
     truth = {"relu1": rng.normal(size=(IMAGES * 4, 3)), "logits": rng.normal(size=(IMAGES, 2))}
-    for replicate, _, round_, folder in paths.networks(2, ["imp"], 2):
+    for replicate, _, round_, folder in paths.networks(2, ["imp"], {"imp": 2}):
         for layer, matrix in truth.items():
             noise = rng.normal(size=matrix.shape)
             values = (matrix + (0.1 + replicate / 10 + round_) * noise).astype(np.float32)
@@ -308,7 +310,8 @@ def test_the_command_writes_the_rows(activations, capsys):
 
 
 def test_jobs():
-    plan = PLAN | {"methods": {"imp": {"rewind": {"epoch": 2}}, "other": {"rewind": "init"}}}
+    plain = {"criterion": "magnitude", "unit": "weight", "sparsity": None, "control": None}
+    plan = PLAN | {"methods": {"imp": plain | {"rewind": {"epoch": 2}}, "other": plain | {"rewind": "init"}}}
     keys = ("families", "replicates", "methods", "rounds", "layers")
     found = paths.jobs(**{key: plan[key] for key in keys})
     assert found[:4] == [
@@ -320,7 +323,7 @@ def test_jobs():
         f"networks/rep1/other/{job}0{k}" for k in (1, 2) for job in ("prune", "round")
     ]
     dumped = [job.removeprefix("activations/") for job in found if job.startswith("activations/")]
-    assert dumped == [folder for *_, folder in paths.networks(2, plan["methods"], 2)]
+    assert dumped == [folder for *_, folder in paths.networks(2, plan["methods"], plan["rounds"])]
     files = paths.comparisons(*(plan[key] for key in keys))
     assert [f"{job}.csv" for job in found if job.startswith("comparisons/")] == [f"comparisons/{x}" for x in files]
 
@@ -336,7 +339,7 @@ def test_jobs():
     ],
 )
 def test_only_networks_that_are_compared_are_dumped(families, replicates, rounds, expected):
-    found = paths.dumped_networks(families, replicates, ["imp"], rounds)
+    found = paths.dumped_networks(families, replicates, ["imp"], {"imp": rounds})
     assert [round_ for _, _, round_, _ in found] == expected
 
 

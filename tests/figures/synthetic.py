@@ -73,6 +73,7 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
                             | _b(other, method, round_, layer)
                         )
     return {
+        "sparsity": sparsity(replicates, rounds),
         "networks": pd.DataFrame(
             networks, columns=["replicate", "method", "round", "density", "prunable_weights", "test_accuracy"]
         ),
@@ -105,6 +106,30 @@ def _pair(family, measure, value, replicate, network, layer):
         "layer_a": layer,
         "note": None,
     }
+
+
+def sparsity(replicates, rounds):
+    """Return the table of sparse trainings of one method by ADMM, of which residuals fall."""
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        [
+            {
+                "replicate": replicate,
+                "method": "admm",
+                "round": round_,
+                "epoch": iteration,
+                "iteration": iteration,
+                "primal_residual": 0.5 * 0.8**iteration * np.exp(rng.normal(0, 0.1)),
+                "dual_residual": 0.01 * 0.9**iteration * np.exp(rng.normal(0, 0.1)),
+                "penalty": 0.1,
+                "zeros": 0.0,
+                "note": None,
+            }
+            for replicate in range(replicates)
+            for round_ in range(1, rounds + 1)
+            for iteration in range(1, 9)
+        ]
+    )
 
 
 def _b(replicate, method, round_, layer):

@@ -11,17 +11,18 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from prunesim.errors import PrunesimError
 from prunesim.figures import residuals, style
 from prunesim.results.reading import read_table, t_interval
-from prunesim.results.sparsity import sparse_networks, sparsity_table
+from prunesim.results.sparsity import sparsity_table
 from prunesim.results.tables import TABLES
 from prunesim.storage.csvfiles import read_rows, write_rows
 from prunesim.storage.histories import SPARSE_HISTORY
+from prunesim.study.paths import sparse_networks
 
 SETTINGS = {"context": "paper", "palette": "cividis", "dpi": 150}
 METHODS = {
-    "imp": {"sparsity": None},
-    "old": {},
-    "l1": {"sparsity": {"l1": 0.01}},
-    "admm": {"sparsity": {"admm": {"rho": 1}}},
+    "imp": {"sparsity": None, "control": None},
+    "l1": {"sparsity": {"l1": 0.01, "admm": None}, "control": None},
+    "l1_longer": {"sparsity": {"l1": 0.01, "admm": None}, "control": "extra_training"},
+    "admm": {"sparsity": {"l1": None, "admm": {"rho": 1}}, "control": None},
 }
 
 
@@ -29,7 +30,7 @@ METHODS = {
 
 
 def test_the_networks_that_are_trained_to_be_sparse():
-    assert sparse_networks(2, METHODS, 2) == [
+    assert sparse_networks(2, METHODS, dict.fromkeys(METHODS, 2)) == [
         (0, "l1", 0, "rep0/l1/sparse"),
         (0, "admm", 1, "rep0/admm/sparse01"),
         (0, "admm", 2, "rep0/admm/sparse02"),
@@ -43,7 +44,7 @@ def test_the_table_of_real_trainings(study, tmp_path):
     networks = tmp_path / "networks" / "rep0"
     study.sparse(networks / "l1" / "sparse", {"l1": 0.01})
     study.admm(networks / "admm" / "sparse01", iterations=2, epochs=2, tolerance=1e-6, density=0.5, round_=1)
-    plan = {"replicates": 1, "methods": METHODS, "rounds": 1, "layers": [], "families": []}
+    plan = {"replicates": 1, "methods": METHODS, "rounds": dict.fromkeys(METHODS, 1), "layers": [], "families": []}
     columns, rows = TABLES["sparsity"](tmp_path, plan)
     write_rows(tmp_path / "tables" / "sparsity.csv", columns, rows)
     rows = read_rows(tmp_path / "tables" / "sparsity.csv", columns)
@@ -57,7 +58,7 @@ def test_the_table_of_real_trainings(study, tmp_path):
             assert all(row[key] == epoch[key] for key in ("primal_residual", "dual_residual", "penalty", "zeros"))
     assert [bool(row["note"]) for row in rows] == [False] * 6 + [True]
     assert rows[-1]["note"].startswith("ADMM has not converged: after 2 iterations ")
-    assert sparsity_table(tmp_path, {**plan, "methods": {"imp": {}}}) == (columns, [])
+    assert sparsity_table(tmp_path, {**plan, "methods": {"imp": METHODS["imp"]}}) == (columns, [])
     table = read_table(tmp_path / "tables", "sparsity")
     with style.drawing(SETTINGS):
         figure = residuals.draw({"sparsity": table}, SETTINGS)
@@ -67,7 +68,7 @@ def test_the_table_of_real_trainings(study, tmp_path):
 
 
 def test_a_training_that_is_missing_is_named(tmp_path):
-    plan = {"replicates": 1, "methods": METHODS, "rounds": 1}
+    plan = {"replicates": 1, "methods": METHODS, "rounds": dict.fromkeys(METHODS, 1)}
     with pytest.raises(PrunesimError, match=r"rep0/l1/sparse/history\.csv does not exist"):
         sparsity_table(tmp_path, plan)
 

@@ -201,8 +201,9 @@ def sparse_start(wildcards):
 
 def sparse_settings(wildcards):
     """What a sparse training is told; which scope only ADMM, which aims at a density."""
-    keys = ["sparsity", "types", "exclude", *(["scope"] if wildcards.at else [])]
-    method = method_section(wildcards, *keys)
+    method = method_section(wildcards, "types", "exclude", *(["scope"] if wildcards.at else []))
+    given = {key: value for key, value in config["methods"][wildcards.method]["sparsity"].items() if value is not None}
+    method["sparsity"] = {key: value for key, value in given.items() if key != "gamma_init" or "bn_scale" in given}
     return settings(seed=config["seed"], network=NETWORK, training=config["training"], method=method)
 
 

@@ -79,13 +79,14 @@ def check_network(study, key, networks, checksum):
     if metrics.get("given"):
         # How it was pruned is not known: masks need not be nested, nor any number of weights be removed.
         return problems
-    earlier = networks.get((replicate, method if round_ > 1 else "dense", round_ - 1))
-    if earlier is None:
-        missing = paths.network(replicate, method, round_ - 1)
-        return [*problems, f"{folder}: the round before it, {missing}, is missing."]
     how = about["settings"]
+    before_it = round_ - 1 if how.get("from") != "dense" else 0
+    earlier = networks.get((replicate, method if before_it else "dense", before_it))
+    if earlier is None:
+        missing = paths.network(replicate, method, before_it)
+        return [*problems, f"{folder}: the round before it, {missing}, is missing."]
     before = other = None
-    if round_ > 1 and how.get("from") != "dense":
+    if before_it:
         before, _ = load_tensors(earlier / "mask.safetensors")
     if how.get("of"):
         controlled = networks.get((replicate, how["of"], round_))

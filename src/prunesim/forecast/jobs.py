@@ -359,6 +359,7 @@ class _Rules:
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
         notes = rows + NOTES_BYTES * len(jobs)
         reading = {count: costs.price("tabling", {"file": count}) for count in (len(comparisons), len(jobs))}
+        sparse = [job.name for job in jobs if job.rule == "sparsify"]
         tables = [
             self.job("networks_table", "tables/networks", networks, "table", 0),
             self.job("networks_table", "tables/layers", networks, "table", 0),
@@ -370,6 +371,7 @@ class _Rules:
                 2 * reading[len(comparisons)],
                 writes={"records": rows},
             ),
+            *([self.job("sparsity_table", "tables/sparsity", sparse, "table", 0)] if sparse else []),
             self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0),
         ]
         figures = [

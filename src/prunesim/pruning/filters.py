@@ -92,7 +92,7 @@ def check_criterion(groups, criterion):
     if criterion == "bn_scale" and without:
         raise PrunesimError(
             f"criterion bn_scale: the filters of {', '.join(without)} have no normalisation with a scale; exclude "
-            f"{'it' if len(without) == 1 else 'them'} or choose criterion l1."
+            f"{'it' if len(without) == 1 else 'them'} or take another criterion."
         )
 
 
@@ -178,7 +178,6 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
     together = [range(len(groups))] if scope == "global" else [[index] for index in range(len(groups))]
     notes = []
     for indices in together:
-        remaining = sum(int(kept[index].sum()) for index in indices)
         wanted = filters_to_remove([kept[index] for index in indices], fraction, density)
         gone, saved = _smallest([scores[index] for index in indices], wanted)
         notes += [

@@ -165,8 +165,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
     Parameters
     ----------
     methods : dict of str to dict
-        Their settings; ``rewind``, ``criterion``, ``unit``, ``sparsity`` and ``control`` are read. The other parameters are those of
-        `comparisons`.
+        Their settings; ``rewind``, ``criterion``, ``unit``, ``sparsity`` and ``control`` are read. The other
+        parameters are those of `comparisons`.
     given : bool
         Some networks come from files, which are checked first.
     """

@@ -209,7 +209,7 @@ def _unknown_key(schema, path, value):
         likeness = SequenceMatcher(None, name.lower().replace("-", "_"), candidate[-1]).ratio()
         if likeness >= 0.7 and (same_place or "<entry>" not in candidate):
             shown = (*parents, *candidate[len(parents) :]) if candidate[: len(parents)] == here else candidate
-            scores[shown] = likeness + 0.2 * same_place - 0.03 * len(candidate)
+            scores[shown] = likeness + 0.2 * same_place - 0.04 * len(candidate)
     close = [candidate for candidate in scores if scores[candidate] > max(scores.values()) - 0.1]
     if close:
         close = sorted(close, key=lambda candidate: -scores[candidate])[:3]
