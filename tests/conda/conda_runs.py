@@ -15,7 +15,7 @@ from pipeline.pipeline_runs import REPOSITORY, TINY
 ENVIRONMENTS = ("analysis", "figures", "torch")
 
 
-def snakemake(folder, *arguments, conda=None, **environment):
+def snakemake(folder, *arguments, conda=None, overlays=(), **environment):
     """Run Snakemake on the tiny study and return its exit status and all that it printed.
 
     Parameters
@@ -24,6 +24,8 @@ def snakemake(folder, *arguments, conda=None, **environment):
         The clone.
     conda : pathlib.Path, optional
         The installation that is found on PATH; without it there is none.
+    overlays : iterable of path-like
+        On the tiny study.
     **environment : str
         Variables that the user has set.
     """
@@ -31,7 +33,7 @@ def snakemake(folder, *arguments, conda=None, **environment):
     unwanted = ("PYTHON", "OMP_", "MPL", "SNAKEMAKE", "CONDA")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     path = os.defpath if conda is None else os.pathsep.join([str(conda / "bin"), os.defpath])
-    command = [Path(sys.executable).parent / "snakemake", *arguments, "--configfile", TINY]
+    command = [Path(sys.executable).parent / "snakemake", *arguments, "--configfile", TINY, *overlays]
     done = subprocess.run(
         command,
         cwd=folder,

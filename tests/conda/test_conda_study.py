@@ -7,7 +7,7 @@ import sysconfig
 from pathlib import Path
 
 from conda_runs import calls, description, jobs, prefixes, program_arguments, snakemake
-from pipeline.pipeline_runs import NOTHING_TO_DO, STUDY, contents, job_stats
+from pipeline.pipeline_runs import NOTHING_TO_DO, REPOSITORY, STUDY, assert_same_files, contents, job_stats
 
 WITH_TORCH = {"fetch", "train_dense", "retrain", "dump"}
 WITH_PANDAS = {"claims_table"} | {
@@ -54,6 +54,16 @@ def study_files(folder):
     times = (".log", "metrics.json", "provenance.csv", "provenance.json")
     fixed = {path: data for path, data in files.items() if not path.endswith(times) and "/provenance/" not in path}
     return fixed, [{key: cell for key, cell in row.items() if key != "seconds"} for row in csv.DictReader(table)]
+
+
+def test_every_method_runs_with_conda(conda, conda_study, new_clone, all_methods):
+    """In the environments that are there; no byte differs from a run without."""
+    overlay = REPOSITORY / "tests/methods/all.yaml"
+    words = ("--use-conda", "--conda-prefix", conda_study / ".snakemake/conda", "--cores", "2")
+    status, printed = snakemake(new_clone, *words, conda=conda, overlays=[overlay])
+    assert status == 0, printed
+    assert "Creating conda environment" not in printed
+    assert_same_files(new_clone, all_methods)
 
 
 def test_conda_changes_no_byte(conda_study, finished):

@@ -57,7 +57,7 @@ def submit(folder, *arguments, **options):
 
 def succeed(process, folder):
     """Wait for Snakemake, which must succeed."""
-    assert process.wait(timeout=400) == 0, (folder / "printed.log").read_text()
+    assert process.wait(timeout=1200) == 0, (folder / "printed.log").read_text()
 
 
 def halt_in_training(process, folder, replicate):

@@ -8,6 +8,7 @@ from pipeline.pipeline_runs import REPOSITORY, STUDY, assert_same_files, content
 from slurm_runs import cluster, halt_in_training, slurm_command, start_again, submissions, submit, succeed, trainings
 
 NETWORKS = f"{STUDY}/networks"
+ALL_METHODS = (REPOSITORY / "tests/methods/all.yaml").read_text()
 TRAININGS = {
     "config": ["training: {epochs: 60}", "replicates: 3"],
     "targets": [f"{NETWORKS}/rep{replicate}/dense/weights.safetensors" for replicate in range(3)],
@@ -30,7 +31,10 @@ def work(folder):
     halt_in_training(going_wrong, wrong, 2)
     succeed(going_well, study)
     succeed(going_wrong, wrong)
+    methods = copy_source(REPOSITORY, folder / "methods")
+    succeed(submit(methods, config=[ALL_METHODS]), methods)
     (folder / "study.json").write_text(json.dumps(submissions(study)))
+    (folder / "methods.json").write_text(json.dumps(submissions(methods)))
     (folder / "wrong.json").write_text(json.dumps([trainings(wrong, replicate) for replicate in range(3)]))
 
 
@@ -38,7 +42,7 @@ def work(folder):
 def worked(slurm, made_once):
     """Return a function that gives one of the two folders and what was submitted from it."""
     folder = made_once("slurm work", work)
-    names = {"study": "it's a clone & more", "wrong": "wrong"}
+    names = {"study": "it's a clone & more", "wrong": "wrong", "methods": "methods"}
     return lambda name: (folder / names[name], json.loads((folder / f"{name}.json").read_text()))
 
 
@@ -66,6 +70,13 @@ def test_a_study_ends_with_the_bytes_of_a_local_run(worked, finished):
     assert {job["State"] for job in jobs} == {"COMPLETED"}
     assert_same_files(folder, finished)
     assert due(folder) == {}
+
+
+def test_every_method_ends_with_the_bytes_of_a_local_run(worked, all_methods):
+    folder, jobs = worked("methods")
+    assert {job["State"] for job in jobs} == {"COMPLETED"}
+    assert_same_files(folder, all_methods)
+    assert due(folder, config=[ALL_METHODS]) == {}
 
 
 def test_a_network_is_trained_dumped_and_compared_by_one_submission_each(worked):
