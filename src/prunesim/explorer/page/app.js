@@ -134,8 +134,7 @@ function drawSection(section) {
   box.querySelector("h2").textContent = section.title(state);
   box.querySelector(".about").textContent = section.about(state);
   const found = studies.map((study) => section.points(study, state).map(drawnAs(section === accuracy ? "value" : state.show)));
-  const numbers = found.flat().flatMap(({ shown }) => (shown === null ? [] : [shown]));
-  const scale = ends(numbers, state.fit || section === accuracy);
+  const scale = section.ends(found.flat(), state);
   const panels = box.querySelector(".panels");
   const figures = studies.map(() => element("figure"));
   panels.replaceChildren(...figures);
@@ -183,6 +182,7 @@ function chooseRound() {
     if (!chart || id === "depth" || (id === "map" && state.family === "layers")) continue;
     const mine = chart.stops.flat().filter(({ point }) => String(point.round) === state.round && (point.round === 0 || point.method === state.method));
     if (mine.length) chosen.setAttribute("d", id === "map" ? frame(mine) : upright(chart, mine[0].x));
+    chosen.classList.toggle("thin", id !== "map");
   }
 }
 
@@ -223,7 +223,7 @@ function summary(study) {
   if (!points.length) parts.push("there is no value");
   else if (points.length === 1) parts.push(`${points[0].layerB} ${short(points[0].shown)}`);
   else parts.push(`most alike at ${points[0].layerB} (${short(points[0].shown)}), least at ${points.at(-1).layerB} (${short(points.at(-1).shown)})`);
-  const words = `${parts.join(": ")}.`;
+  const words = capital(`${parts.join(": ")}.`);
   if (!now || now.value === null) return words;
   const before = dense && dense.value !== null && round !== 0 ? `; the dense network has ${short(dense.value)}` : "";
   return `${words} ${share(now.density)} of the weights are left, test accuracy is ${short(now.value)}${before}.`;

@@ -49,6 +49,14 @@ function ends(numbers, fit) {
   return [low - margin, high + margin];
 }
 
+/** Ends of a scale of colours: tenths that hold all values, as in the figures, unless it is to fit. */
+function tenths(numbers, fit) {
+  const [low, high] = numbers.length ? extent(numbers) : [0, 1];
+  if (fit && high > low) return [low, high];
+  const [from, to] = [Math.floor(low * 10 + 1e-6) / 10, Math.ceil(high * 10 - 1e-6) / 10];
+  return to > from ? [from, to] : [from - 0.1, to + 0.1];
+}
+
 function roundDown(number, step) {
   return Math.floor(number / step) * step;
 }
@@ -79,7 +87,7 @@ function readable(stops, share) {
 // Cells: from dark to bright in evenly spaced lightness, told apart by all who see colours differently.
 const CELLS = ["#0b2350", "#2d4270", "#57606f", "#7f7c75", "#a99b6c", "#d3bd58", "#fbe34c"];
 // Lines in order: early rounds pale, late ones strong, on white and on black.
-const ORDER = { light: ["#9db8d6", "#5b8cc0", "#275f9e", "#08305f"], dark: ["#3f5f86", "#5f8dc2", "#97bfe8", "#e3f0ff"] };
+const ORDER = { light: ["#9db8d6", "#5b8cc0", "#275f9e", "#08305f"], dark: ["#4d739f", "#6c9bd0", "#97bfe8", "#e3f0ff"] };
 // Lines of separate things; shape and dashes differ as well.
 const KINDS = {
   light: ["#0b4fa8", "#b3400a", "#1a7a4c", "#7a3f9c", "#8a6400", "#0f7484"],

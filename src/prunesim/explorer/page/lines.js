@@ -11,14 +11,15 @@ function lineChart(plan) {
   const { width, height } = plan;
   const names = plan.x.names;
   const upright = names && longest(names) * LETTER > (width - 60) / Math.max(1, names.length);
-  const room = { left: 46, right: 14, top: 12, bottom: names && upright ? Math.min(16, longest(names)) * 6.2 + 14 : 40 };
+  const written = plan.y.written ?? short;
+  const room = { left: 26 + LETTER * Math.max(...ticks(plan.y.ends, 5).map((tick) => written(tick).length)), right: 14, top: 12, bottom: names && upright ? Math.min(16, longest(names)) * 6.2 + 14 : 40 };
   const [left, right, top, bottom] = [room.left, width - room.right, room.top, height - room.bottom];
   const y = linear(plan.y.ends, [bottom, top]);
   const [x, axis] = names
     ? [nameScale(names, left, right), nameAxis(names, left, right, bottom, upright)]
     : shareAxis(plan.x, left, right, bottom);
   const node = mark("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
-  node.append(valueAxis(plan.y, y, left, right), axis);
+  node.append(valueAxis({ ...plan.y, written }, y, left, right), axis);
   if (plan.nullLine) node.append(mark("path", { class: "null", d: path(plan.nullLine.map((one) => ({ x: x(one.x), y: one.y === null ? null : y(one.y) }))) }));
   const clip = (value) => Math.max(top, Math.min(bottom, value));
   const stops = [];
@@ -71,7 +72,9 @@ function intervals(placed, y, clip, { colour: stroke }) {
     const parts = [];
     if (point.bar) {
       const [low, high] = point.bar.map((end) => clip(y(end)));
-      parts.push(mark("path", { d: `M${x},${low}V${high}M${x - 4},${low}h8M${x - 4},${high}h8`, stroke, "stroke-width": 1.5, fill: "none" }));
+      // A bar that goes on beyond the chart has no cap there.
+      const caps = [low, high].map((end, index) => (end === y(point.bar[index]) ? `M${x - 4},${end}h8` : ""));
+      parts.push(mark("path", { d: `M${x},${low}V${high}${caps.join("")}`, stroke, "stroke-width": 1.5, fill: "none" }));
     }
     if (point.dots.length > 1) {
       const dots = point.dots.slice(0, 40);
@@ -81,7 +84,7 @@ function intervals(placed, y, clip, { colour: stroke }) {
   });
 }
 
-function valueAxis({ ends: [low, high], label, written = short }, y, left, right) {
+function valueAxis({ ends: [low, high], label, written }, y, left, right) {
   const group = mark("g");
   for (const tick of ticks([low, high], 5)) {
     group.append(mark("path", { class: "grid", d: `M${left},${y(tick)}H${right}` }));
@@ -116,7 +119,7 @@ function shareAxis({ shares, label }, left, right, bottom) {
   const group = mark("g", {}, mark("path", { class: "axis", d: `M${left},${bottom}H${right}` }));
   let last = -Infinity;
   for (let power = 0; power >= Math.floor(Math.log10(least)); power -= 1) {
-    for (const factor of [1, 0.5, 0.2]) {
+    for (const factor of [1, 0.8, 0.6, 0.5, 0.4, 0.3, 0.2, 0.15]) {
       const tick = factor * 10 ** power;
       if (tick > most * 1.001 || tick < least * 0.999 || x(tick) - last < 44) continue;
       last = x(tick);

@@ -1,4 +1,8 @@
 // The four sections: what each shows of a study, in which words.
+//
+// A section has id, columns (of its rows), lines (of the card), title, about (words of a state), points (of a study),
+// ends (of its scale, from the points of all studies) and draw, which returns {chart, legend, same}: same tells whether
+// a stop of this chart belongs to a point of another one.
 
 const SHORTEST = 240;
 
@@ -11,6 +15,10 @@ function drawnAs(show) {
     bar: point.low === null || point.value === null ? null : [point.low, point.high],
     dots: point.members.map(({ value }) => value).filter((value) => value !== null),
   });
+}
+
+function shownOf(points) {
+  return points.flatMap(({ shown }) => (shown === null ? [] : [shown]));
 }
 
 function wantedOf(state, study) {
@@ -54,7 +62,8 @@ const depth = {
   id: "depth",
   columns: COMPARISON_COLUMNS,
   lines: comparisonLines,
-  title: (state) => `${scoreLabel(state)} by layer`,
+  ends: (points, state) => ends(shownOf(points), state.fit),
+  title: (state) => `${capital(scoreLabel(state))} by layer`,
   about(state) {
     const which = state.lines === "methods" ? `Round ${state.round}, one line a method.` : "One line a round; the chosen one is thick.";
     const what = state.family === "layers" ? " Each layer with itself, by the spatial means of its channels." : "";
@@ -67,7 +76,7 @@ const depth = {
       (point) => point.layerA === point.layerB && (!methods || point.round === wanted.round),
     );
   },
-  draw(study, state, points, width, ends) {
+  draw(study, state, points, width, scale) {
     const names = inOrder(study, points);
     const round = Number(state.round);
     const on = (some) => some.map((point) => ({ x: point.layerB, point })).sort((a, b) => names.indexOf(a.x) - names.indexOf(b.x));
@@ -87,27 +96,28 @@ const depth = {
           }));
     const strong = series.find((one) => one.strong);
     const nullLine = state.show === "value" ? strong?.points.map(({ x, point }) => ({ x, y: point.null })) : undefined;
-    const plan = { width, height: 330, x: { names }, y: { ends, label: scoreLabel(state) }, series, nullLine };
+    const plan = { width, height: 330, x: { names }, y: { ends: scale, label: scoreLabel(state) }, series, nullLine };
     const chart = lineChart(plan);
-    const legend = state.lines === "methods" ? series : shortened(series, "round");
+    const legend = state.lines === "methods" ? series : shortened(series);
     return { chart, legend: [...legend, ...(nullLine?.some(({ y }) => y !== null) ? [NULL_LINE] : [])], same: sameLayer };
   },
 };
 
 const NULL_LINE = { label: "null: images permuted", null: true };
 
-/** Of many lines in order the first, the strong one and the last. */
-function shortened(series, word) {
-  if (series.length <= 4) return series;
-  const ends = [series[0], ...series.slice(1, -1).filter((one) => one.strong), series.at(-1)];
-  return ends.map((one) => ({ ...one, label: one.strong ? `${one.label} (chosen)` : one.label, word }));
+/** Of many lines in order one key for all of them, and the strong one. */
+function shortened(series) {
+  if (series.length <= 4) return series.map((one) => ({ ...one, label: one.strong ? `${one.label} (chosen)` : one.label }));
+  const strong = series.filter((one) => one.strong).map((one) => ({ ...one, label: `${one.label} (chosen)` }));
+  return [{ ramp: ORDER[theme()], from: series[0].label, to: series.at(-1).label }, ...strong];
 }
 
 const map = {
   id: "map",
   columns: COMPARISON_COLUMNS,
   lines: comparisonLines,
-  title: (state) => `${scoreLabel(state)}, ${state.family === "layers" ? "layer by layer" : "layer by round"}`,
+  ends: (points, state) => tenths(shownOf(points), state.fit),
+  title: (state) => `${capital(scoreLabel(state))}, ${state.family === "layers" ? "layer by layer" : "layer by round"}`,
   about: (state) =>
     `${smallerIsAlike(state) ? "Bright is alike (a small distance)" : "Bright is alike"}. ` +
     (state.family === "layers"
@@ -119,7 +129,7 @@ const map = {
       state.family === "layers" ? point.round === wanted.round : point.layerA === point.layerB,
     );
   },
-  draw(study, state, points, width, ends) {
+  draw(study, state, points, width, scale) {
     const square = state.family === "layers";
     const layers = inOrder(study, points);
     const key = square ? (point) => [point.layerB, point.layerA] : (point) => [point.layerB, String(point.round)];
@@ -129,13 +139,13 @@ const map = {
       columns: layers,
       rows: square ? layers : roundsOf(points).map(String),
       cells: (column, row) => cells.get(JSON.stringify([column, row])),
-      ends,
+      ends: scale,
       reversed: smallerIsAlike(state),
       rowLabel: square ? "layer, dense" : "round",
       columnLabel: square ? "layer, pruned" : "layer",
       written: (point) => point.shown.toFixed(2),
     });
-    return { chart, legend: [{ label: "", ends, reversed: smallerIsAlike(state) }], same: sameCell };
+    return { chart, legend: [{ ramp: smallerIsAlike(state) ? [...CELLS].reverse() : CELLS, from: short(scale[0]), to: short(scale[1]) }], same: sameCell };
   },
 };
 
@@ -143,10 +153,11 @@ const course = {
   id: "course",
   columns: COMPARISON_COLUMNS,
   lines: comparisonLines,
-  title: (state) => `${scoreLabel(state)} as weights go`,
+  ends: (points, state) => ends(shownOf(points), state.fit),
+  title: (state) => `${capital(scoreLabel(state))} as weights are removed`,
   about: () => "One line a layer, pale at the input and strong at the output. The chosen round has an upright line.",
   points: (study, state) => comparisons(study, wantedOf(state, study)).filter(({ layerA, layerB }) => layerA === layerB),
-  draw(study, state, points, width, ends) {
+  draw(study, state, points, width, scale) {
     const layers = inOrder(study, points);
     const shares = densities(study, state);
     const series = layers.map((layer, index) => ({
@@ -160,8 +171,8 @@ const course = {
         .sort((a, b) => b.x - a.x),
     }));
     const x = { shares: series.flatMap((one) => one.points.map((point) => point.x)), label: "weights left" };
-    const chart = lineChart({ width, height: 330, x, y: { ends, label: scoreLabel(state) }, series });
-    return { chart, legend: series.length <= 16 ? series : shortened(series, "layer"), same: sameRound };
+    const chart = lineChart({ width, height: 330, x, y: { ends: scale, label: scoreLabel(state) }, series });
+    return { chart, legend: series.length <= 16 ? series : shortened(series), same: sameRound };
   },
 };
 
@@ -174,7 +185,9 @@ const accuracy = {
   id: "accuracy",
   columns: ACCURACY_COLUMNS,
   lines: accuracyLines,
-  title: () => "Test accuracy as weights go",
+  ends: (points, state) =>
+    ends([...shownOf(points), ...points.filter(({ method }) => method === state.method).flatMap(({ dots }) => dots)], true),
+  title: () => "Test accuracy as weights are removed",
   about: (state) =>
     `One line a method; ${state.method} is thick, the chosen round has an upright line. The scale does not begin at 0. ` +
     `${state.replicate === "mean" ? "Bars: 95 % intervals over replicates (Student's t); dots: single replicates." : ""}`,
@@ -182,7 +195,7 @@ const accuracy = {
     const methods = unique(study.networks.map(({ method }) => method)).filter((method) => method !== "dense");
     return accuracies(study, { methods: methods.length ? methods : ["dense"], replicate: state.replicate });
   },
-  draw(study, state, points, width, ends) {
+  draw(study, state, points, width, scale) {
     const series = unique(points.map(({ method }) => method)).map((method, index) => ({
       ...kind(index, method),
       strong: method === state.method,
@@ -192,7 +205,7 @@ const accuracy = {
         .sort((a, b) => b.x - a.x),
     }));
     const x = { shares: points.map(({ density }) => density).filter((density) => density > 0), label: "weights left" };
-    const chart = lineChart({ width, height: 330, x, y: { ends, label: "test accuracy" }, series });
+    const chart = lineChart({ width, height: 330, x, y: { ends: scale, label: "test accuracy" }, series });
     return { chart, legend: series, same: sameRound };
   },
 };
@@ -216,13 +229,12 @@ function css(name) {
 }
 
 function legendItem(item) {
-  const key = mark("svg", { width: item.ends ? 120 : 30, height: 14, "aria-hidden": "true" });
-  if (item.ends) {
+  const key = mark("svg", { width: item.ramp ? 120 : 30, height: 14, "aria-hidden": "true" });
+  if (item.ramp) {
     for (let step = 0; step < 60; step += 1) {
-      const place = step / 59;
-      key.append(mark("rect", { x: step * 2, y: 1, width: 2.2, height: 12, fill: colour(CELLS, item.reversed ? 1 - place : place) }));
+      key.append(mark("rect", { x: step * 2, y: 1, width: 2.2, height: 12, fill: colour(item.ramp, step / 59) }));
     }
-    return element("li", {}, short(item.ends[0]), key, short(item.ends[1]));
+    return element("li", {}, item.from, key, item.to);
   }
   if (item.null) key.append(mark("path", { class: "null", d: "M0,7H30" }));
   else {

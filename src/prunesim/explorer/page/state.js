@@ -18,7 +18,7 @@ function choices(studies, state) {
   const scored = holding.some((study) => study.families.get(family).measures.get(measure)?.calibrated);
   const replicates = unique(studies.flatMap((study) => study.networks.map(({ replicate }) => String(replicate))));
   return {
-    family: families.map((name) => [name, FAMILIES[name] ? `${name}: ${FAMILIES[name]}` : name]),
+    family: families.map((name) => [name, FAMILIES[name] ?? name]),
     measure: measures.map((name) => [name, MEASURES[name]?.label ?? name]),
     show: [["value", "value of the measure"], ...(scored ? [["calibrated", "calibrated against the null"]] : [])],
     method: methods.map((name) => [name, name]),

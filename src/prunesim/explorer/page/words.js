@@ -1,9 +1,9 @@
 // Words and numbers as the page writes them.
 
 const FAMILIES = {
-  rounds: "a network and earlier rounds of its chain",
-  layers: "all layers of the dense network and of a round",
-  replicates: "the same layer in different replicates",
+  rounds: "rounds with earlier rounds",
+  layers: "layers with all layers",
+  replicates: "replicates with replicates",
   functional: "predictions",
 };
 
@@ -34,6 +34,10 @@ function extent(numbers) {
 
 function mean(numbers) {
   return numbers.length ? numbers.reduce((sum, number) => sum + number, 0) / numbers.length : null;
+}
+
+function capital(text) {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }
 
 function plural(count, word) {
