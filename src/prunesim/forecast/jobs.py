@@ -345,9 +345,10 @@ class _Rules:
             for name, about in FIGURES.items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
-        needs = [job.name for job in (*jobs, *tables, *figures) if job.name != "fetch"]
+        page = self.job("explorer", "explorer", ["tables/networks", "tables/similarity"], "explore", 0)
+        needs = [job.name for job in (*jobs, *tables, *figures, page) if job.name != "fetch"]
         seconds = reading[len(jobs)]
         last = self.job(
             "provenance_table", "tables/provenance", needs, "table", seconds, writes={"records": notes / 10}
         )
-        return [*tables, *figures, last]
+        return [*tables, *figures, page, last]

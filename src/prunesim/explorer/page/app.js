@@ -76,7 +76,7 @@ function show(wish) {
   draw();
   byId("summary").replaceChildren(
     ...found.corrections.map((text) => element("p", { class: "correction" }, text)),
-    ...studies.map((study) => element("p", {}, summary(study))),
+    ...studies.map((study) => element("p", {}, ...(studies.length > 1 ? [element("strong", {}, study.name), ": "] : []), summary(study))),
   );
 }
 
@@ -159,7 +159,9 @@ function drawSection(section) {
     figure.append(drawn.chart.node, element("figcaption", {}, legend));
     drawn.guide = mark("path", { class: "linked", fill: "none" });
     drawn.chosen = mark("path", { class: "chosen" });
-    drawn.chart.node.append(drawn.guide, drawn.chosen);
+    drawn.chart.node.append(drawn.guide);
+    // A frame lies on the cells, an upright line behind the others.
+    drawn.chart.node[section === map ? "append" : "prepend"](drawn.chosen);
     return drawn;
   });
 }
@@ -208,7 +210,7 @@ function link(from, point) {
 
 /** What a view says, in words. */
 function summary(study) {
-  const about = `${studies.length > 1 ? `${study.name}: ` : ""}${scoreLabel(state)}, round ${state.round} of ${state.method} compared with ${againstWords(state.against)}`;
+  const about = `${capital(scoreLabel(state))}, round ${state.round} of ${state.method} compared with ${againstWords(state.against)}`;
   const round = Number(state.round);
   const points = charts
     .filter((chart) => chart.id === "depth" && chart.study === study)
@@ -223,7 +225,7 @@ function summary(study) {
   if (!points.length) parts.push("there is no value");
   else if (points.length === 1) parts.push(`${points[0].layerB} ${short(points[0].shown)}`);
   else parts.push(`most alike at ${points[0].layerB} (${short(points[0].shown)}), least at ${points.at(-1).layerB} (${short(points.at(-1).shown)})`);
-  const words = capital(`${parts.join(": ")}.`);
+  const words = `${parts.join(": ")}.`;
   if (!now || now.value === null) return words;
   const before = dense && dense.value !== null && round !== 0 ? `; the dense network has ${short(dense.value)}` : "";
   return `${words} ${share(now.density)} of the weights are left, test accuracy is ${short(now.value)}${before}.`;

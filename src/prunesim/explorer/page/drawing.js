@@ -90,8 +90,8 @@ const CELLS = ["#0b2350", "#2d4270", "#57606f", "#7f7c75", "#a99b6c", "#d3bd58",
 const ORDER = { light: ["#9db8d6", "#5b8cc0", "#275f9e", "#08305f"], dark: ["#4d739f", "#6c9bd0", "#97bfe8", "#e3f0ff"] };
 // Lines of separate things; shape and dashes differ as well.
 const KINDS = {
-  light: ["#0b4fa8", "#b3400a", "#1a7a4c", "#7a3f9c", "#8a6400", "#0f7484"],
-  dark: ["#7fb6ff", "#ffae57", "#6fd3a0", "#d3a4f2", "#e8c95a", "#6fd0e0"],
+  light: ["#0b4fa8", "#1a7a4c", "#7a3f9c", "#8a6400", "#0f7484", "#a3265f"],
+  dark: ["#7fb6ff", "#6fd3a0", "#d3a4f2", "#e8d36a", "#6fd0e0", "#ff9ac0"],
 };
 const DASHES = [undefined, "7 3", "2 3", "9 3 2 3"];
 
