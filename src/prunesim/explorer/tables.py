@@ -1,6 +1,7 @@
 """The tables of a study as the page has them: columns by name, and as many of them as there are."""
 
 import csv
+import itertools
 import math
 from pathlib import Path
 
@@ -77,40 +78,49 @@ def read_columns(path, needed, more):
     """
     try:
         with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.reader(file))
+            reader = csv.reader(file)
+            header = next(reader, [])
+            if missing := [name for name in needed if name not in header]:
+                raise PrunesimError(f"{path} has no column {missing[0]!r}; it needs {', '.join(needed)}.")
+            columns = {name: [] for name in (*needed, *more) if name in header}
+            done = 0
+            # Some rows at a time: a table may have a million.
+            while rows := list(itertools.islice(reader, 10_000)):
+                for number, row in enumerate(rows, done + 1):
+                    if len(row) != len(header):
+                        raise PrunesimError(
+                            f"{path} has {len(row)} fields in row {number}, not {len(header)}; delete it and run again."
+                        )
+                cells = dict(zip(header, zip(*rows, strict=True), strict=True))
+                for name, values in columns.items():
+                    values += _values(path, name, cells[name], done + 1)
+                done += len(rows)
     except OSError as error:
         raise read_error(path, error) from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise PrunesimError(f"{path} is not a readable CSV file ({error}); delete it and run again.") from error
-    header, body = (rows[0], rows[1:]) if rows else ([], [])
-    if missing := [name for name in needed if name not in header]:
-        raise PrunesimError(f"{path} has no column {missing[0]!r}; it needs {', '.join(needed)}.")
-    if ragged := next((number for number, row in enumerate(body, 1) if len(row) != len(header)), None):
-        raise PrunesimError(
-            f"{path} has {len(body[ragged - 1])} fields in row {ragged}, not {len(header)}; delete it and run again."
-        )
-    columns = dict(zip(header, zip(*body, strict=True), strict=True)) if body else dict.fromkeys(header, ())
-    chosen = [name for name in (*needed, *more) if name in header]
-    return {name: _values(path, name, columns[name]) for name in chosen}
+    return columns
 
 
-def _values(path, name, cells):
+def _values(path, name, cells, first):
+    """Return what the cells of a column say; `first` is the number of the row of the first of them."""
     if name in WHOLE:
         kind, missing, right = int, None, "a whole number"
     elif name in (*MEASURED, *NETWORKS[3:], *NETWORKS_MORE):
         kind, missing, right = _finite, math.nan, "a finite number"
     else:
         return [cell or None for cell in cells]
-    known = {"": missing}
-    for row, cell in enumerate(cells, 1):
-        if cell not in known:
-            try:
-                known[cell] = kind(cell)
-            except ValueError:
-                raise PrunesimError(
-                    f"{path} has {cell!r} in column {name!r}, row {row}; {right} or an empty cell would be right."
-                ) from None
-    return [known[cell] for cell in cells]
+    known = {}
+    # Each text once: most columns repeat a few.
+    for cell in dict.fromkeys(cells):
+        try:
+            known[cell] = kind(cell) if cell else missing
+        except ValueError:
+            raise PrunesimError(
+                f"{path} has {cell!r} in column {name!r}, row {first + cells.index(cell)}; "
+                f"{right} or an empty cell would be right."
+            ) from None
+    return list(map(known.__getitem__, cells))
 
 
 def _finite(cell):

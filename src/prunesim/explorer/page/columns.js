@@ -1,7 +1,10 @@
 // The tables, from the compact columns that prunesim.explorer.columns makes.
 
 function bytes(text) {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
+  const characters = atob(text);
+  const found = new Uint8Array(characters.length);
+  for (let place = 0; place < found.length; place += 1) found[place] = characters.charCodeAt(place);
+  return found;
 }
 
 /** Return a function from a row to its value; null where there is none. Unpacked when it is first asked. */
