@@ -23,8 +23,8 @@ def encode_numbers(values):
         ``{"same": value}`` where all are equal, ``{"of": [...], "codes": text}`` where few are different, and else
         ``{"floats": text}``: little-endian float32 in base64. Four bytes hold six digits exactly.
     """
-    # As the page reads them: whether two numbers are the same must not hang on digits that it has not.
-    values = np.asarray(values, dtype="<f4")
+    # Rounded in decimals first: a number in the middle between two would else be rounded twice.
+    values = np.array([float(f"{value:.{DIGITS}g}") for value in values], dtype="<f4")
     distinct, codes = np.unique(values, return_inverse=True)
     if len(distinct) <= WIDTHS[0][0]:
         return _coded([_shortest(value) for value in distinct.tolist()], codes)

@@ -16,6 +16,7 @@ NETWORKS_MORE = ("remaining_weights", "prunable_weights", "test_loss")
 SIMILARITY = ("family", "measure", "value", *SIDES)
 MEASURED = ("value", "ci_low", "ci_high", "null", "calibrated", "p_value")
 COUNTED = ("n_images", "n_samples", "rank_a", "rank_b")
+LARGEST = 3e38  # of four bytes
 WHOLE = {"replicate", "round", "replicate_a", "round_a", "replicate_b", "round_b", *COUNTED}
 # A p-value or a count is few different numbers, a note one of a few sentences.
 SIMILARITY_MORE = (*MEASURED[1:], *COUNTED, "note")
@@ -125,7 +126,7 @@ def _values(path, name, cells, first):
 
 def _finite(cell):
     number = float(cell)
-    if not math.isfinite(number):
+    if not abs(number) < LARGEST:
         raise ValueError
     return number
 
