@@ -144,7 +144,7 @@ class Browser:
     def until(self, expression):
         """Wait until an expression is true."""
         end = time.monotonic() + PATIENCE
-        while not self.evaluate(expression):
+        while not self.evaluate(f"Boolean({expression})"):
             if time.monotonic() > end:
                 raise RuntimeError(f"{expression} did not become true.")
             time.sleep(0.02)

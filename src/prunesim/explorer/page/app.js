@@ -107,7 +107,7 @@ function buildSection({ id, columns }) {
   const rows = () => tabled(columns, charts.filter((chart) => chart.id === id).flatMap((chart) => chart.points));
   const button = element("button", { type: "button", class: "csv" }, "Download CSV");
   button.addEventListener("click", () => download(`${studies.map(({ name }) => name).join("-")}-${id}.csv`.replace(/[^\w.-]+/g, "_"), asCsv(rows())));
-  const scroll = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-labelledby": `${id}-title` });
+  const scroll = element("div", { class: "scroll", tabindex: 0, role: "region" });
   const details = element("details", { class: "rows" }, element("summary", {}, "The rows as a table"), scroll);
   const fill = () => scroll.replaceChildren(...(details.open ? [asTable(rows(), byId(`${id}-title`).textContent)] : []));
   details.addEventListener("toggle", fill);
@@ -133,6 +133,7 @@ function drawSection(section) {
   const box = byId(section.id);
   box.querySelector("h2").textContent = section.title(state);
   box.querySelector(".about").textContent = section.about(state);
+  box.querySelector(".scroll").setAttribute("aria-label", `Rows: ${section.title(state)}`);
   const found = studies.map((study) => section.points(study, state).map(drawnAs(section === accuracy ? "value" : state.show)));
   const scale = section.ends(found.flat(), state);
   const panels = box.querySelector(".panels");
