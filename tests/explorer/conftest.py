@@ -49,3 +49,11 @@ def study(folder):
 def page(study, folder):
     write_explorer([study], folder / "small.html")
     return folder / "small.html"
+
+
+@pytest.fixture(scope="session")
+def large(folder):
+    """Return the study and the page of 3 replicates, 20 rounds, 12 layers and 12 measures."""
+    study = explorer_study.large_study(folder / "large")
+    write_explorer([study], folder / "large.html")
+    return study, folder / "large.html"

@@ -348,10 +348,8 @@ def test_axe_finds_nothing_serious(window, page, look):
     assert passes > 20
 
 
-def test_a_large_study_opens(window, folder):
-    study = explorer_study.large_study(folder / "many", replicates=2)
-    write_explorer([study], folder / "many.html")
-    window.open(folder / "many.html")
+def test_a_large_study_opens(window, large):
+    window.open(large[1])
     assert window.evaluate("document.querySelectorAll('#map .panels > figure > svg > rect').length") == 240
     choose(window, "measure", "lin")
     assert "measure=cka_linear" in fragment(window)
