@@ -76,7 +76,9 @@ function show(wish) {
   draw();
   byId("summary").replaceChildren(
     ...found.corrections.map((text) => element("p", { class: "correction" }, text)),
-    ...studies.map((study) => element("p", {}, ...(studies.length > 1 ? [element("strong", {}, study.name), ": "] : []), summary(study))),
+    ...studies.map((study) =>
+      element("p", {}, ...(studies.length > 1 ? [element("strong", {}, study.name), ": "] : []), summary(study)),
+    ),
   );
 }
 
@@ -84,13 +86,18 @@ function fillControls() {
   const possible = choices(studies, state);
   for (const key of PLAIN.filter((one) => one !== "round")) {
     const options = possible[key].map(([value, words]) => [value, words]);
-    if (key !== "lines") byId(key).replaceChildren(...options.map(([value, words]) => element("option", { value }, words)));
+    if (key !== "lines")
+      byId(key).replaceChildren(...options.map(([value, words]) => element("option", { value }, words)));
     byId(key).value = state[key];
     byId(key).closest("label").hidden = options.length < 2 && key === "show";
   }
   const rounds = possible.round;
   const place = rounds.findIndex(([value]) => value === state.round);
-  filled(byId("round"), { max: Math.max(0, rounds.length - 1), "aria-valuetext": `round ${rounds[place]?.[1] ?? "none"}` }, []);
+  filled(
+    byId("round"),
+    { max: Math.max(0, rounds.length - 1), "aria-valuetext": `round ${rounds[place]?.[1] ?? "none"}` },
+    [],
+  );
   byId("round").value = place;
   byId("round").disabled = rounds.length < 2;
   byId("round-shown").textContent = rounds[place]?.[1] ?? "none";
@@ -98,18 +105,27 @@ function fillControls() {
   byId("theme").value = state.theme;
   byId("link").href = toAddress(state);
   const chosen = new Set(state.layers ?? allLayers);
-  byId("layers-list").querySelectorAll("input").forEach((box, index) => (box.checked = chosen.has(allLayers[index])));
+  byId("layers-list")
+    .querySelectorAll("input")
+    .forEach((box, index) => (box.checked = chosen.has(allLayers[index])));
   byId("layers-shown").textContent = state.layers ? `${chosen.size} of ${allLayers.length}` : `all ${allLayers.length}`;
 }
 
 function buildSection({ id, columns }) {
   const box = byId(id);
-  const rows = () => tabled(columns, charts.filter((chart) => chart.id === id).flatMap((chart) => chart.points));
+  const rows = () =>
+    tabled(
+      columns,
+      charts.filter((chart) => chart.id === id).flatMap((chart) => chart.points),
+    );
   const button = element("button", { type: "button", class: "csv" }, "Download CSV");
-  button.addEventListener("click", () => download(`${studies.map(({ name }) => name).join("-")}-${id}.csv`.replace(/[^\w.-]+/g, "_"), asCsv(rows())));
+  button.addEventListener("click", () =>
+    download(`${studies.map(({ name }) => name).join("-")}-${id}.csv`.replace(/[^\w.-]+/g, "_"), asCsv(rows())),
+  );
   const scroll = element("div", { class: "scroll", tabindex: 0, role: "region" });
   const details = element("details", { class: "rows" }, element("summary", {}, "The rows as a table"), scroll);
-  const fill = () => scroll.replaceChildren(...(details.open ? [asTable(rows(), byId(`${id}-title`).textContent)] : []));
+  const fill = () =>
+    scroll.replaceChildren(...(details.open ? [asTable(rows(), byId(`${id}-title`).textContent)] : []));
   details.addEventListener("toggle", fill);
   box.append(
     element("p", { class: "about" }),
@@ -134,7 +150,9 @@ function drawSection(section) {
   box.querySelector("h2").textContent = section.title(state);
   box.querySelector(".about").textContent = section.about(state);
   box.querySelector(".scroll").setAttribute("aria-label", `Rows: ${section.title(state)}`);
-  const found = studies.map((study) => section.points(study, state).map(drawnAs(section === accuracy ? "value" : state.show)));
+  const found = studies.map((study) =>
+    section.points(study, state).map(drawnAs(section === accuracy ? "value" : state.show)),
+  );
   const scale = section.ends(found.flat(), state);
   const panels = box.querySelector(".panels");
   const figures = studies.map(() => element("figure"));
@@ -183,7 +201,11 @@ function choosePoint(point) {
 function chooseRound() {
   for (const { id, chart, chosen } of charts) {
     if (!chart || id === "depth" || (id === "map" && state.family === "layers")) continue;
-    const mine = chart.stops.flat().filter(({ point }) => String(point.round) === state.round && (point.round === 0 || point.method === state.method));
+    const mine = chart.stops
+      .flat()
+      .filter(
+        ({ point }) => String(point.round) === state.round && (point.round === 0 || point.method === state.method),
+      );
     if (mine.length) chosen.setAttribute("d", id === "map" ? frame(mine) : upright(chart, mine[0].x));
     chosen.classList.toggle("thin", id !== "map");
   }
@@ -215,7 +237,9 @@ function summary(study) {
   const round = Number(state.round);
   const points = charts
     .filter((chart) => chart.id === "depth" && chart.study === study)
-    .flatMap((chart) => chart.points.filter((point) => point.round === round && (round === 0 || point.method === state.method)))
+    .flatMap((chart) =>
+      chart.points.filter((point) => point.round === round && (round === 0 || point.method === state.method)),
+    )
     .filter(({ shown }) => shown !== null)
     .sort((a, b) => (smallerIsAlike(state) ? a.shown - b.shown : b.shown - a.shown));
   const networks = accuracies(study, { methods: [state.method], replicate: state.replicate });
@@ -225,7 +249,10 @@ function summary(study) {
   else if (now?.averaged > 1) parts[0] += `, mean of ${plural(now.averaged, "replicate")}`;
   if (!points.length) parts.push("there is no value");
   else if (points.length === 1) parts.push(`${points[0].layerB} ${short(points[0].shown)}`);
-  else parts.push(`most alike at ${points[0].layerB} (${short(points[0].shown)}), least at ${points.at(-1).layerB} (${short(points.at(-1).shown)})`);
+  else
+    parts.push(
+      `most alike at ${points[0].layerB} (${short(points[0].shown)}), least at ${points.at(-1).layerB} (${short(points.at(-1).shown)})`,
+    );
   const words = `${parts.join(": ")}.`;
   if (!now || now.value === null) return words;
   const before = dense && dense.value !== null && round !== 0 ? `; the dense network has ${short(dense.value)}` : "";

@@ -87,7 +87,10 @@ function readable(stops, share) {
 // Cells: from dark to bright in evenly spaced lightness, told apart by all who see colours differently.
 const CELLS = ["#0b2350", "#2d4270", "#57606f", "#7f7c75", "#a99b6c", "#d3bd58", "#fbe34c"];
 // Lines in order: early rounds pale, late ones strong, on white and on black.
-const ORDER = { light: ["#9db8d6", "#5b8cc0", "#275f9e", "#08305f"], dark: ["#4d739f", "#6c9bd0", "#97bfe8", "#e3f0ff"] };
+const ORDER = {
+  light: ["#9db8d6", "#5b8cc0", "#275f9e", "#08305f"],
+  dark: ["#4d739f", "#6c9bd0", "#97bfe8", "#e3f0ff"],
+};
 // Lines of separate things; shape and dashes differ as well.
 const KINDS = {
   light: ["#0b4fa8", "#1a7a4c", "#7a3f9c", "#8a6400", "#0f7484", "#a3265f"],

@@ -12,7 +12,12 @@ function lineChart(plan) {
   const names = plan.x.names;
   const upright = names && longest(names) * LETTER > (width - 60) / Math.max(1, names.length);
   const written = plan.y.written ?? short;
-  const room = { left: 26 + LETTER * Math.max(...ticks(plan.y.ends, 5).map((tick) => written(tick).length)), right: 14, top: 12, bottom: names && upright ? Math.min(16, longest(names)) * 6.2 + 14 : 40 };
+  const room = {
+    left: 26 + LETTER * Math.max(...ticks(plan.y.ends, 5).map((tick) => written(tick).length)),
+    right: 14,
+    top: 12,
+    bottom: names && upright ? Math.min(16, longest(names)) * 6.2 + 14 : 40,
+  };
   const [left, right, top, bottom] = [room.left, width - room.right, room.top, height - room.bottom];
   const y = linear(plan.y.ends, [bottom, top]);
   const [x, axis] = names
@@ -20,7 +25,13 @@ function lineChart(plan) {
     : shareAxis(plan.x, left, right, bottom);
   const node = mark("svg", { width, height, viewBox: `0 0 ${width} ${height}` });
   node.append(valueAxis({ ...plan.y, written }, y, left, right), axis);
-  if (plan.nullLine) node.append(mark("path", { class: "null", d: path(plan.nullLine.map((one) => ({ x: x(one.x), y: one.y === null ? null : y(one.y) }))) }));
+  if (plan.nullLine)
+    node.append(
+      mark("path", {
+        class: "null",
+        d: path(plan.nullLine.map((one) => ({ x: x(one.x), y: one.y === null ? null : y(one.y) }))),
+      }),
+    );
   const clip = (value) => Math.max(top, Math.min(bottom, value));
   const stops = [];
   // The strong line is drawn last, above the others.
@@ -63,7 +74,10 @@ function drawnLine(placed, { colour: stroke, dash, shape, strong }) {
     "stroke-dasharray": dash,
   });
   const size = strong ? 4.5 : 2.5;
-  return [line, ...placed.filter(({ y }) => y !== null).map(({ x, y }) => symbol(shape ?? 0, x, y, size, { fill: stroke }))];
+  return [
+    line,
+    ...placed.filter(({ y }) => y !== null).map(({ x, y }) => symbol(shape ?? 0, x, y, size, { fill: stroke })),
+  ];
 }
 
 /** Bars of the interval, as long as the axis goes, and the single replicates beside them. */
@@ -74,11 +88,19 @@ function intervals(placed, y, clip, { colour: stroke }) {
       const [low, high] = point.bar.map((end) => clip(y(end)));
       // A bar that goes on beyond the chart has no cap there.
       const caps = [low, high].map((end, index) => (end === y(point.bar[index]) ? `M${x - 4},${end}h8` : ""));
-      parts.push(mark("path", { d: `M${x},${low}V${high}${caps.join("")}`, stroke, "stroke-width": 1.5, fill: "none" }));
+      parts.push(
+        mark("path", {
+          d: `M${x},${low}V${high}${caps.join("")}`,
+          stroke,
+          "stroke-width": 1.5,
+          fill: "none",
+          opacity: 0.45,
+        }),
+      );
     }
     if (point.dots.length > 1) {
       const dots = point.dots.slice(0, 40);
-      parts.push(...dots.map((value) => mark("circle", { cx: x + 6, cy: clip(y(value)), r: 1.8, fill: stroke, opacity: 0.75 })));
+      parts.push(...dots.map((value) => mark("circle", { cx: x + 6, cy: clip(y(value)), r: 2, fill: stroke })));
     }
     return parts;
   });
@@ -90,7 +112,13 @@ function valueAxis({ ends: [low, high], label, written }, y, left, right) {
     group.append(mark("path", { class: "grid", d: `M${left},${y(tick)}H${right}` }));
     group.append(mark("text", { x: left - 6, y: y(tick) + 4, "text-anchor": "end", class: "soft" }, written(tick)));
   }
-  group.append(mark("text", { class: "soft", transform: `translate(11 ${(y(low) + y(high)) / 2}) rotate(-90)`, "text-anchor": "middle" }, label));
+  group.append(
+    mark(
+      "text",
+      { class: "soft", transform: `translate(11 ${(y(low) + y(high)) / 2}) rotate(-90)`, "text-anchor": "middle" },
+      label,
+    ),
+  );
   return group;
 }
 
@@ -106,7 +134,9 @@ function nameAxis(names, left, right, bottom, upright) {
   const x = nameScale(names, left, right);
   const every = Math.ceil((names.length * 13) / Math.max(1, right - left));
   for (const name of names.filter((_, index) => index % (upright ? every : 1) === 0)) {
-    const transform = upright ? `translate(${x(name) + 4} ${bottom + 8}) rotate(-90)` : `translate(${x(name)} ${bottom + 18})`;
+    const transform = upright
+      ? `translate(${x(name) + 4} ${bottom + 8}) rotate(-90)`
+      : `translate(${x(name)} ${bottom + 18})`;
     group.append(mark("text", { transform, "text-anchor": upright ? "end" : "middle" }, clipped(name, 16)));
   }
   return group;
@@ -114,8 +144,8 @@ function nameAxis(names, left, right, bottom, upright) {
 
 /** Shares of weights left, from all at the left to few at the right. */
 function shareAxis({ shares, label }, left, right, bottom) {
-  const [least, most] = shares.length ? extent(shares) : [0.1, 1];
-  const x = logarithmic([Math.max(most, least * 1.2), least], [left + 10, right - 10]);
+  const [least, most] = [Math.min(0.5, ...shares), Math.max(1, ...shares)];
+  const x = logarithmic([most, least], [left + 10, right - 10]);
   const group = mark("g", {}, mark("path", { class: "axis", d: `M${left},${bottom}H${right}` }));
   let last = -Infinity;
   for (let power = 0; power >= Math.floor(Math.log10(least)); power -= 1) {

@@ -10,10 +10,21 @@ const LEAST = 15; // pixels, a cell that still holds something to point at
  * @returns {node, stops}, as `lineChart`; stops are a list a row
  */
 function cellChart(plan) {
-  const { width, columns, rows, ends: [low, high] } = plan;
-  const left = Math.min(16, rows.reduce((most, name) => Math.max(most, name.length), 1)) * LETTER + 26;
+  const {
+    width,
+    columns,
+    rows,
+    ends: [low, high],
+  } = plan;
+  const left =
+    Math.min(
+      16,
+      rows.reduce((most, name) => Math.max(most, name.length), 1),
+    ) *
+      LETTER +
+    26;
   const across = (width - left - 6) / Math.max(1, columns.length);
-  const down = Math.max(LEAST, Math.min(26, 420 / Math.max(1, rows.length)));
+  const down = Math.max(LEAST, Math.min(30, 420 / Math.max(1, rows.length)));
   const upright = longest(columns) * LETTER > across;
   const foot = (upright ? longest(columns) * 6.2 + 14 : 22) + 16;
   const bottom = 6 + down * rows.length;
@@ -35,8 +46,20 @@ function cellChart(plan) {
     });
   });
   node.append(nameAxis(columns, left, left + across * columns.length, bottom, upright));
-  node.append(mark("text", { class: "soft", x: left + (across * columns.length) / 2, y: height - 4, "text-anchor": "middle" }, plan.columnLabel));
-  node.append(mark("text", { class: "soft", transform: `translate(11 ${(6 + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, plan.rowLabel));
+  node.append(
+    mark(
+      "text",
+      { class: "soft", x: left + (across * columns.length) / 2, y: height - 4, "text-anchor": "middle" },
+      plan.columnLabel,
+    ),
+  );
+  node.append(
+    mark(
+      "text",
+      { class: "soft", transform: `translate(11 ${(6 + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" },
+      plan.rowLabel,
+    ),
+  );
   return { node, stops: stops.filter((row) => row.length), bounds: { left, right: width - 6, top: 6, bottom } };
 }
 
@@ -50,7 +73,11 @@ function cell(point, { x, y, width, height }, share, plan) {
     mark("rect", { x: x + 0.5, y: y + 0.5, width: width - 1, height: height - 1, fill: colour(CELLS, place) }),
   ];
   if (width >= 32 && height >= 14) {
-    const text = mark("text", { x: x + width / 2, y: y + height / 2 + 4, "text-anchor": "middle" }, plan.written(point));
+    const text = mark(
+      "text",
+      { x: x + width / 2, y: y + height / 2 + 4, "text-anchor": "middle" },
+      plan.written(point),
+    );
     // The style sheet colours text for the page, not for a cell.
     text.style.fill = readable(CELLS, place);
     parts.push(text);

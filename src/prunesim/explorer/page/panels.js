@@ -65,7 +65,10 @@ const depth = {
   ends: (points, state) => ends(shownOf(points), state.fit),
   title: (state) => `${capital(scoreLabel(state))} by layer`,
   about(state) {
-    const which = state.lines === "methods" ? `Round ${state.round}, one line a method.` : "One line a round; the chosen one is thick.";
+    const which =
+      state.lines === "methods"
+        ? `Round ${state.round}, one line a method.`
+        : "One line a round; the chosen one is thick.";
     const what = state.family === "layers" ? " Each layer with itself, by the spatial means of its channels." : "";
     return `${which}${what} Layers from the input to the output. ${intervalWords(state)}`;
   },
@@ -79,7 +82,8 @@ const depth = {
   draw(study, state, points, width, scale) {
     const names = inOrder(study, points);
     const round = Number(state.round);
-    const on = (some) => some.map((point) => ({ x: point.layerB, point })).sort((a, b) => names.indexOf(a.x) - names.indexOf(b.x));
+    const on = (some) =>
+      some.map((point) => ({ x: point.layerB, point })).sort((a, b) => names.indexOf(a.x) - names.indexOf(b.x));
     const rounds = roundsOf(points);
     const series =
       state.lines === "methods"
@@ -99,7 +103,11 @@ const depth = {
     const plan = { width, height: 330, x: { names }, y: { ends: scale, label: scoreLabel(state) }, series, nullLine };
     const chart = lineChart(plan);
     const legend = state.lines === "methods" ? series : shortened(series);
-    return { chart, legend: [...legend, ...(nullLine?.some(({ y }) => y !== null) ? [NULL_LINE] : [])], same: sameLayer };
+    return {
+      chart,
+      legend: [...legend, ...(nullLine?.some(({ y }) => y !== null) ? [NULL_LINE] : [])],
+      same: sameLayer,
+    };
   },
 };
 
@@ -107,7 +115,8 @@ const NULL_LINE = { label: "null: images permuted", null: true };
 
 /** Of many lines in order one key for all of them, and the strong one. */
 function shortened(series) {
-  if (series.length <= 4) return series.map((one) => ({ ...one, label: one.strong ? `${one.label} (chosen)` : one.label }));
+  if (series.length <= 4)
+    return series.map((one) => ({ ...one, label: one.strong ? `${one.label} (chosen)` : one.label }));
   const strong = series.filter((one) => one.strong).map((one) => ({ ...one, label: `${one.label} (chosen)` }));
   return [{ ramp: ORDER[theme()], from: series[0].label, to: series.at(-1).label }, ...strong];
 }
@@ -145,7 +154,13 @@ const map = {
       columnLabel: square ? "layer, pruned" : "layer",
       written: (point) => point.shown.toFixed(2),
     });
-    return { chart, legend: [{ ramp: smallerIsAlike(state) ? [...CELLS].reverse() : CELLS, from: short(scale[0]), to: short(scale[1]) }], same: sameCell };
+    return {
+      chart,
+      legend: [
+        { ramp: smallerIsAlike(state) ? [...CELLS].reverse() : CELLS, from: short(scale[0]), to: short(scale[1]) },
+      ],
+      same: sameCell,
+    };
   },
 };
 
@@ -156,7 +171,8 @@ const course = {
   ends: (points, state) => ends(shownOf(points), state.fit),
   title: (state) => `${capital(scoreLabel(state))} as weights are removed`,
   about: () => "One line a layer, pale at the input and strong at the output. The chosen round has an upright line.",
-  points: (study, state) => comparisons(study, wantedOf(state, study)).filter(({ layerA, layerB }) => layerA === layerB),
+  points: (study, state) =>
+    comparisons(study, wantedOf(state, study)).filter(({ layerA, layerB }) => layerA === layerB),
   draw(study, state, points, width, scale) {
     const layers = inOrder(study, points);
     const shares = densities(study, state);
@@ -186,7 +202,10 @@ const accuracy = {
   columns: ACCURACY_COLUMNS,
   lines: accuracyLines,
   ends: (points, state) =>
-    ends([...shownOf(points), ...points.filter(({ method }) => method === state.method).flatMap(({ dots }) => dots)], true),
+    ends(
+      [...shownOf(points), ...points.filter(({ method }) => method === state.method).flatMap(({ dots }) => dots)],
+      true,
+    ),
   title: () => "Test accuracy as weights are removed",
   about: (state) =>
     `One line a method; ${state.method} is thick, the chosen round has an upright line. The scale does not begin at 0. ` +
@@ -220,7 +239,8 @@ const sameCell = (one, other) => sameLayer(one, other) && one.layerA === other.l
 function intervalWords(state) {
   if (state.show === "calibrated") return "A calibrated score has no interval.";
   if (state.replicate !== "mean") return "Bars: 95 % intervals over images (jackknife).";
-  if (state.family === "replicates") return "Bars: range of the pairs of replicates, which is no interval: pairs share networks.";
+  if (state.family === "replicates")
+    return "Bars: range of the pairs of replicates, which is no interval: pairs share networks.";
   return "Bars: 95 % intervals over replicates (Student's t), over images where there is one; dots: single replicates.";
 }
 
@@ -238,7 +258,14 @@ function legendItem(item) {
   }
   if (item.null) key.append(mark("path", { class: "null", d: "M0,7H30" }));
   else {
-    key.append(mark("path", { d: "M0,7H30", stroke: item.colour, "stroke-width": item.strong ? 3 : 1.5, "stroke-dasharray": item.dash }));
+    key.append(
+      mark("path", {
+        d: "M0,7H30",
+        stroke: item.colour,
+        "stroke-width": item.strong ? 3 : 1.5,
+        "stroke-dasharray": item.dash,
+      }),
+    );
     key.append(symbol(item.shape ?? 0, 15, 7, item.strong ? 4.5 : 3, { fill: item.colour }));
   }
   return element("li", {}, key, item.label);

@@ -9,7 +9,7 @@ function againstOf({ method_a, round_a, method_b, round_b }, row) {
 }
 
 function againstWords(against) {
-  if (against === "same") return "its counterpart in another replicate";
+  if (against === "same") return "another replicate";
   if (against === "0") return "the dense network";
   const [, method, round] = /^(?:(.*):)?(.*)$/s.exec(against);
   if (round === "same") return `${method} in the same round`;

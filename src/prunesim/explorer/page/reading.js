@@ -40,7 +40,14 @@ function makeReadable(chart, about) {
   });
 }
 
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1], Home: [-Infinity, 0], End: [Infinity, 0] };
+const ARROWS = {
+  ArrowLeft: [-1, 0],
+  ArrowRight: [1, 0],
+  ArrowUp: [0, 1],
+  ArrowDown: [0, -1],
+  Home: [-Infinity, 0],
+  End: [Infinity, 0],
+};
 
 function outline({ x, y, box }) {
   if (box) return `M${box.x},${box.y}h${box.width}v${box.height}h${-box.width}z`;
@@ -73,7 +80,9 @@ function stepped(stops, at, [along, up]) {
   const line = stops.find((one) => one.includes(at));
   if (along) return line[Math.max(0, Math.min(line.length - 1, line.indexOf(at) + along))];
   const beside = stops.flat().filter((stop) => Math.abs(stop.x - at.x) < 1 && (at.y - stop.y) * up > 0);
-  return beside.reduce((best, stop) => (Math.abs(stop.y - at.y) < Math.abs(best.y - at.y) ? stop : best), beside[0]) ?? at;
+  return (
+    beside.reduce((best, stop) => (Math.abs(stop.y - at.y) < Math.abs(best.y - at.y) ? stop : best), beside[0]) ?? at
+  );
 }
 
 function showCard(node, stop, title, lines) {

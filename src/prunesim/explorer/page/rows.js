@@ -51,7 +51,8 @@ function asCsv(rows) {
 }
 
 function asTable([header, ...rows], caption) {
-  const cells = (row) => row.map((cell) => element("td", typeof cell === "number" ? { class: "number" } : {}, String(cell)));
+  const cells = (row) =>
+    row.map((cell) => element("td", typeof cell === "number" ? { class: "number" } : {}, String(cell)));
   return element(
     "table",
     {},
@@ -73,12 +74,15 @@ function download(name, text) {
 /** What a card says of a comparison. */
 function comparisonLines({ point }) {
   const layers = point.layerA === point.layerB ? point.layerB : `${point.layerB} (the dense network's ${point.layerA})`;
-  const lines = [[MEASURES[point.measure]?.label ?? point.measure, point.value === null ? "no value" : short(point.value)]];
+  const lines = [
+    [MEASURES[point.measure]?.label ?? point.measure, point.value === null ? "no value" : short(point.value)],
+  ];
   if (point.low !== null) lines.push([point.interval, `${short(point.low)} to ${short(point.high)}`]);
   if (point.null !== null) lines.push(["null (images permuted)", short(point.null)]);
   if (point.calibrated != null) lines.push(["calibrated score", short(point.calibrated)]);
   if (point.p != null) lines.push([point.averaged > 1 ? "largest p-value" : "p-value", short(point.p)]);
-  if (point.of > 1) lines.push([point.crossed ? "pairs of replicates" : "replicates", `${point.averaged} of ${point.of}`]);
+  if (point.of > 1)
+    lines.push([point.crossed ? "pairs of replicates" : "replicates", `${point.averaged} of ${point.of}`]);
   else lines.push([point.crossed ? "replicates" : "replicate", point.members[0]?.replicate ?? "–"]);
   if (point.images) lines.push(["images", point.images]);
   if (point.samples) lines.push(["samples", point.samples]);

@@ -10,7 +10,11 @@ function choices(studies, state) {
   const measures = unique(holding.flatMap((study) => [...study.families.get(family).measures.keys()]));
   const measure = pick(measures, state.measure, "cca_mean");
   const methods = unique(holding.flatMap((study) => [...study.contents.get(family).keys()]));
-  const method = pick(methods, state.method, methods.find((name) => name !== "dense"));
+  const method = pick(
+    methods,
+    state.method,
+    methods.find((name) => name !== "dense"),
+  );
   const found = holding.map((study) => study.contents.get(family).get(method)).filter(Boolean);
   const againsts = unique(found.flatMap((rounds) => [...rounds.keys()]));
   const against = pick(againsts, state.against, "0");
@@ -28,7 +32,10 @@ function choices(studies, state) {
       ...(replicates.length === 1 ? [] : replicates.map((name) => [name, `replicate ${name}`])),
     ],
     round: rounds.map((round) => [String(round), round === 0 ? "0 (dense)" : String(round)]),
-    lines: [["rounds", ""], ["methods", ""]],
+    lines: [
+      ["rounds", ""],
+      ["methods", ""],
+    ],
   };
 }
 
@@ -55,7 +62,8 @@ function settled(studies, wish) {
   }
   const layers = unique(studies.flatMap((study) => study.layers));
   const missing = (state.layers ?? []).filter((layer) => !layers.includes(layer));
-  if (missing.length) corrections.push(`There is no layer ${missing.map((name) => JSON.stringify(name)).join(", ")} here.`);
+  if (missing.length)
+    corrections.push(`There is no layer ${missing.map((name) => JSON.stringify(name)).join(", ")} here.`);
   state.layers = state.layers?.filter((layer) => layers.includes(layer)) ?? null;
   if (state.layers?.length === layers.length) state.layers = null;
   return { state, corrections };

@@ -29,7 +29,10 @@ function counted(numbers) {
 }
 
 function extent(numbers) {
-  return numbers.reduce(([low, high], number) => [Math.min(low, number), Math.max(high, number)], [Infinity, -Infinity]);
+  return numbers.reduce(
+    ([low, high], number) => [Math.min(low, number), Math.max(high, number)],
+    [Infinity, -Infinity],
+  );
 }
 
 function mean(numbers) {
