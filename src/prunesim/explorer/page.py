@@ -14,7 +14,21 @@ from prunesim.storage.files import write_text
 
 PAGE = Path(__file__).parent / "page"
 # In one scope, so that a script may use what those before it hold.
-SCRIPTS = ("words", "columns", "query", "state", "drawing", "lines", "map", "reading", "rows", "panels", "app")
+SCRIPTS = (
+    "words",
+    "columns",
+    "query",
+    "state",
+    "drawing",
+    "lines",
+    "map",
+    "reading",
+    "rows",
+    "legend",
+    "panels",
+    "summary",
+    "app",
+)
 MOST = 2
 
 

@@ -77,7 +77,12 @@ function show(wish) {
   byId("summary").replaceChildren(
     ...found.corrections.map((text) => element("p", { class: "correction" }, text)),
     ...studies.map((study) =>
-      element("p", {}, ...(studies.length > 1 ? [element("strong", {}, study.name), ": "] : []), summary(study)),
+      element(
+        "p",
+        {},
+        ...(studies.length > 1 ? [element("strong", {}, study.name), ": "] : []),
+        summary(study, state, charts),
+      ),
     ),
   );
 }
@@ -229,34 +234,6 @@ function link(from, point) {
     const stop = point && other.chart.stops.flat().find((one) => other.same(one.point, point));
     other.guide.setAttribute("d", stop ? (stop.box ? outline(stop) : upright(other.chart, stop.x)) : "");
   }
-}
-
-/** What a view says, in words. */
-function summary(study) {
-  const about = `${capital(scoreLabel(state))}, round ${state.round} of ${state.method} compared with ${againstWords(state.against)}`;
-  const round = Number(state.round);
-  const points = charts
-    .filter((chart) => chart.id === "depth" && chart.study === study)
-    .flatMap((chart) =>
-      chart.points.filter((point) => point.round === round && (round === 0 || point.method === state.method)),
-    )
-    .filter(({ shown }) => shown !== null)
-    .sort((a, b) => (smallerIsAlike(state) ? a.shown - b.shown : b.shown - a.shown));
-  const networks = accuracies(study, { methods: [state.method], replicate: state.replicate });
-  const [now, dense] = [networks.find((one) => one.round === round), networks.find((one) => one.round === 0)];
-  const parts = [about];
-  if (state.replicate !== "mean") parts[0] += `, replicate ${state.replicate}`;
-  else if (now?.averaged > 1) parts[0] += `, mean of ${plural(now.averaged, "replicate")}`;
-  if (!points.length) parts.push("there is no value");
-  else if (points.length === 1) parts.push(`${points[0].layerB} ${short(points[0].shown)}`);
-  else
-    parts.push(
-      `most alike at ${points[0].layerB} (${short(points[0].shown)}), least at ${points.at(-1).layerB} (${short(points.at(-1).shown)})`,
-    );
-  const words = `${parts.join(": ")}.`;
-  if (!now || now.value === null) return words;
-  const before = dense && dense.value !== null && round !== 0 ? `; the dense network has ${short(dense.value)}` : "";
-  return `${words} ${share(now.density)} of the weights are left, test accuracy is ${short(now.value)}${before}.`;
 }
 
 start();

@@ -116,3 +116,8 @@ function symbol(kind, x, y, size, attributes) {
   ][kind % 6];
   return mark("path", { d, ...attributes });
 }
+
+/** A colour of the style sheet. */
+function css(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}

@@ -65,7 +65,8 @@ function cellChart(plan) {
 
 function cell(point, { x, y, width, height }, share, plan) {
   if (point.shown === null) {
-    const cross = `M${x + 3},${y + 3}L${x + width - 3},${y + height - 3}M${x + width - 3},${y + 3}L${x + 3},${y + height - 3}`;
+    const [right, bottom] = [x + width - 3, y + height - 3];
+    const cross = `M${x + 3},${y + 3}L${right},${bottom}M${right},${y + 3}L${x + 3},${bottom}`;
     return [mark("path", { class: "grid", d: cross })];
   }
   const place = share(point.shown);

@@ -111,16 +111,6 @@ const depth = {
   },
 };
 
-const NULL_LINE = { label: "null: images permuted", null: true };
-
-/** Of many lines in order one key for all of them, and the strong one. */
-function shortened(series) {
-  if (series.length <= 4)
-    return series.map((one) => ({ ...one, label: one.strong ? `${one.label} (chosen)` : one.label }));
-  const strong = series.filter((one) => one.strong).map((one) => ({ ...one, label: `${one.label} (chosen)` }));
-  return [{ ramp: ORDER[theme()], from: series[0].label, to: series.at(-1).label }, ...strong];
-}
-
 const map = {
   id: "map",
   columns: COMPARISON_COLUMNS,
@@ -130,7 +120,7 @@ const map = {
   about: (state) =>
     `${smallerIsAlike(state) ? "Bright is alike (a small distance)" : "Bright is alike"}. ` +
     (state.family === "layers"
-      ? `Down: the dense network; across: round ${state.round} of ${state.method}; both by the spatial means of their channels.`
+      ? `Down: the dense network; across: round ${state.round} of ${state.method}; by spatial means of channels.`
       : "Down: rounds, with ever fewer weights; the chosen one has a frame. Crossed out: no value."),
   points(study, state) {
     const wanted = wantedOf(state, study);
@@ -208,8 +198,8 @@ const accuracy = {
     ),
   title: () => "Test accuracy as weights are removed",
   about: (state) =>
-    `One line a method; ${state.method} is thick, the chosen round has an upright line. The scale does not begin at 0. ` +
-    `${state.replicate === "mean" ? "Bars: 95 % intervals over replicates (Student's t); dots: single replicates." : ""}`,
+    `One line a method; ${state.method} is thick, the chosen round has an upright line. The scale does not begin at 0.` +
+    (state.replicate === "mean" ? " Bars: 95 % intervals over replicates (Student's t); dots: single replicates." : ""),
   points(study, state) {
     const methods = unique(study.networks.map(({ method }) => method)).filter((method) => method !== "dense");
     return accuracies(study, { methods: methods.length ? methods : ["dense"], replicate: state.replicate });
@@ -242,31 +232,4 @@ function intervalWords(state) {
   if (state.family === "replicates")
     return "Bars: range of the pairs of replicates, which is no interval: pairs share networks.";
   return "Bars: 95 % intervals over replicates (Student's t), over images where there is one; dots: single replicates.";
-}
-
-function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-function legendItem(item) {
-  const key = mark("svg", { width: item.ramp ? 120 : 30, height: 14, "aria-hidden": "true" });
-  if (item.ramp) {
-    for (let step = 0; step < 60; step += 1) {
-      key.append(mark("rect", { x: step * 2, y: 1, width: 2.2, height: 12, fill: colour(item.ramp, step / 59) }));
-    }
-    return element("li", {}, item.from, key, item.to);
-  }
-  if (item.null) key.append(mark("path", { class: "null", d: "M0,7H30" }));
-  else {
-    key.append(
-      mark("path", {
-        d: "M0,7H30",
-        stroke: item.colour,
-        "stroke-width": item.strong ? 3 : 1.5,
-        "stroke-dasharray": item.dash,
-      }),
-    );
-    key.append(symbol(item.shape ?? 0, 15, 7, item.strong ? 4.5 : 3, { fill: item.colour }));
-  }
-  return element("li", {}, key, item.label);
 }

@@ -105,7 +105,7 @@ function replicateWords(pairs, row, crossed) {
   return crossed ? `${pairs.replicate_a(row)} and ${pairs.replicate_b(row)}` : String(pairs.replicate_b(row));
 }
 
-/** The interval of a mean, and of what kind it is. Pairs that share a network are not independent: they have a range. */
+/** The interval of a mean, and of what kind. Pairs that share a network are not independent: they have a range. */
 function uncertainty(rows, values, columns, crossed) {
   if (rows.length === 1 && columns.ci_low && columns.ci_low(rows[0]) !== null) {
     return { low: columns.ci_low(rows[0]), high: columns.ci_high(rows[0]), interval: "95 % interval, over images" };
