@@ -71,7 +71,7 @@ function show(wish) {
     state.theme = "";
     delete document.documentElement.dataset.theme;
   }
-  history.replaceState(null, "", toAddress(state));
+  remember(toAddress(state));
   fillControls();
   draw();
   byId("summary").replaceChildren(
@@ -85,6 +85,14 @@ function show(wish) {
       ),
     ),
   );
+}
+
+function remember(address) {
+  try {
+    history.replaceState(null, "", address);
+  } catch {
+    // In a frame without an address of its own there is nothing to remember it in; the view is shown all the same.
+  }
 }
 
 function fillControls() {

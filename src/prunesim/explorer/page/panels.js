@@ -198,7 +198,7 @@ const accuracy = {
     ),
   title: () => "Test accuracy as weights are removed",
   about: (state) =>
-    `One line a method; ${state.method} is thick, the chosen round has an upright line. The scale does not begin at 0.` +
+    `One line a method; ${state.method} is thick, the chosen round has an upright line. The scale leaves 0 out.` +
     (state.replicate === "mean" ? " Bars: 95 % intervals over replicates (Student's t); dots: single replicates." : ""),
   points(study, state) {
     const methods = unique(study.networks.map(({ method }) => method)).filter((method) => method !== "dense");
