@@ -345,7 +345,8 @@ class _Rules:
             for name, about in FIGURES.items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
-        page = self.job("explorer", "explorer", ["tables/networks", "tables/similarity"], "explore", 0)
+        seconds = costs.EXPLORED_ROW * rows / ROW_BYTES
+        page = self.job("explorer", "explorer", ["tables/networks", "tables/similarity"], "explore", seconds)
         needs = [job.name for job in (*jobs, *tables, *figures, page) if job.name != "fetch"]
         seconds = reading[len(jobs)]
         last = self.job(
