@@ -345,8 +345,15 @@ class _Rules:
             for name, about in FIGURES.items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
-        seconds = costs.EXPLORED_ROW * rows / ROW_BYTES
-        page = self.job("explorer", "explorer", ["tables/networks", "tables/similarity"], "explore", seconds)
+        explored = {key: price * rows / ROW_BYTES for key, price in costs.EXPLORED_ROW.items()}
+        page = self.job(
+            "explorer",
+            "explorer",
+            ["tables/networks", "tables/similarity"],
+            "explore",
+            explored["seconds"],
+            memory=costs.IMPORTED["numpy"] + explored["memory"],
+        )
         needs = [job.name for job in (*jobs, *tables, *figures, page) if job.name != "fetch"]
         seconds = reading[len(jobs)]
         last = self.job(
