@@ -28,7 +28,7 @@ results: .venv/installed
 	@$(SNAKEMAKE) --quiet rules reason host
 	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
 	@$(BIN)/prunesim verify results/$(STUDY)
-	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Report: results/$(STUDY)/report.html"
+	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Explorer: results/$(STUDY)/explorer.html   Report: results/$(STUDY)/report.html"
 
 archive: .venv/installed
 	@test -n "$(STUDY)"

@@ -34,6 +34,7 @@ JOBS = {
     "table": "put together a table of a study",
     "claims": "hold the claims of the paper against a study",
     "figure": "draw a figure of a study",
+    "explore": "make the page in which a study, or two, are explored",
 }
 # What a user calls.
 TOOLS = {

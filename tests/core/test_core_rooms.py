@@ -12,6 +12,7 @@ ROOMS = (
     "cli",
     "commands",
     "forecast",
+    "explorer",
     "figures",
     "archive",
     "results",

@@ -12,8 +12,8 @@ from pipeline_runs import DATASET, STUDY, TINY, contents, copy_all, copy_source,
 NOTHING = {}
 SIMILARITY_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
 FIGURES = {"figure_accuracy": 1, "figure_density": 1} | SIMILARITY_FIGURES
-NETWORK_TABLES = {"networks_table": 2}  # networks.csv and layers.csv
-SIMILARITY_TABLES = {"similarity_table": 1, "claims_table": 1}
+NETWORK_TABLES = {"networks_table": 2, "explorer": 1}  # networks.csv and layers.csv
+SIMILARITY_TABLES = {"similarity_table": 1, "claims_table": 1, "explorer": 1}
 TABLES_AND_FIGURES = NETWORK_TABLES | SIMILARITY_TABLES | FIGURES
 
 # 2 replicates, 2 rounds, 3 layers: 6 networks, 2 dense.
@@ -138,6 +138,9 @@ MODULES = {
     "figures/similarity": {"figure_similarity": 1},
     "figures/heatmaps": {"figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1},
     "figures/style": FIGURES,
+    "figures/words": FIGURES | {"explorer": 1},
+    "explorer/tables": {"explorer": 1},
+    "commands/explore": {"explorer": 1},
     "results/reading": {"claims_table": 1} | FIGURES,
     "datasets/digits": EVERYTHING,
     "datasets/convert": EVERYTHING,
@@ -159,6 +162,12 @@ def test_edited_module_reruns_what_imports_it(clone, module, expected):
     with open(file, "a") as source:
         source.write("\n_ADDED = 1\n")
     assert due(clone) == with_provenance(expected)
+
+
+def test_edited_page_of_the_explorer_is_made_again(clone):
+    with open(clone / "src/prunesim/explorer/page/style.css", "a") as style:
+        style.write("p { color: red; }\n")
+    assert due(clone) == with_provenance({"explorer": 1})
 
 
 def test_comments_docstrings_and_layout_rerun_nothing(clone):

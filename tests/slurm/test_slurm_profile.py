@@ -11,7 +11,7 @@ SLURM, DEFAULT = (
     yaml.safe_load((REPOSITORY / f"profiles/{name}/profile.yaml").read_text()) for name in ("slurm", "default")
 )
 # Rules that run where Snakemake runs: a download, and what takes a second and reads tables.
-LOCAL_RULES = ("fetch$", ".*_table$", "figure_", "default$")
+LOCAL_RULES = ("fetch$", ".*_table$", "figure_", "explorer$", "default$")
 
 
 @pytest.fixture(scope="module")

@@ -16,6 +16,7 @@ from prunesim.datasets.listing import recorded_line, watched
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
+from prunesim.explorer.page import page_identity
 from prunesim.figures.catalogue import figures_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
@@ -56,7 +57,8 @@ DATASET = f"results/{DATASET_ID}"
 SPARSE = any(one["sparsity"] for one in config["methods"].values())
 TABLES = ["networks", "layers", "similarity", "claims", *(["sparsity"] if SPARSE else [])]
 FIGURES = figures_of(config["methods"])
-DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES)]
+PAGES = ["explorer"]
+DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES), *PAGES]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 NETWORK = made_of(config["network"])
@@ -115,7 +117,7 @@ def section(name, *keys):
 
 def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
-    knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES)}
+    knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES), "pages": PAGES}
     outside = [key for key in ("chains", "given") if key in knobs]
     return settings(**{key: knobs[key] for key in (*keys, *outside)})
 

@@ -29,7 +29,7 @@ from prunesim.study.config import load_yaml
 CONFIG, NETWORK, IMPORTED, GIVEN = "config.yaml", "network.py", "network_files", "given"
 # Of a study: what an archive writes anew, what only a running training needs, and what is made from the rest.
 NOT_PACKED = (CONFIG, NETWORK, IMPORTED, GIVEN, archived.FILE, "checkpoints", "report.html", "report.zip")
-FOR_FIGURES = ("tables", "figures", "provenance")
+FOR_FIGURES = ("tables/", "figures/", "provenance/", "explorer.html")
 # Of a data set: where it came from, and by which checksums its images are known.
 DESCRIPTIONS = ("dataset.json", "provenance.json")
 SHOWN = 3
@@ -43,13 +43,13 @@ def is_packed(path, contents):
     path : str
         Relative to the study; files of its data set begin with ``../datasets/``.
     contents : str
-        ``all``; ``results``, all but images and weights; or ``figures``, tables and figures only. The records of
-        provenance and the description of the data set always belong to it.
+        ``all``; ``results``, all but images and weights; or ``figures``, tables, figures and the explorer only. The
+        records of provenance and the description of the data set always belong to it.
     """
     if path.startswith("../"):
         return contents == "all" or path.endswith(DESCRIPTIONS)
     if contents == "figures":
-        return path.startswith(tuple(f"{folder}/" for folder in FOR_FIGURES))
+        return path.startswith(FOR_FIGURES)
     return contents == "all" or not path.endswith(".safetensors") or path.endswith("/mask.safetensors")
 
 

@@ -36,7 +36,7 @@ def write_record(path, outputs, verb, arguments, started, known=None):
     known : dict, optional
         What only the job knows: ``device``.
     """
-    told = arguments.get("settings") or arguments.get("plan")
+    told = arguments.get("settings") or arguments.get("plan") or {}
     told = json.loads(told) if isinstance(told, str) else told
     folder = os.path.commonpath([os.path.dirname(file) for file in (path, *outputs)])
     record = {

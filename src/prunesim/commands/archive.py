@@ -13,7 +13,7 @@ def add_arguments(parser):
         "--contents",
         choices=CONTENTS,
         default="all",
-        help="results leaves images and weights out; figures leaves out all but tables, figures and provenance",
+        help="results leaves images and weights out; figures keeps only tables, figures, explorer and provenance",
     )
     parser.add_argument(
         "--configfile", nargs="+", default=[], metavar="FILE", help="as Snakemake was given for the study"

@@ -11,6 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from prunesim.errors import PrunesimError
+from prunesim.figures.words import DISTANCES as DISTANCES
+from prunesim.figures.words import measure_label as measure_label
 from prunesim.storage.files import atomic_path
 
 CONTEXTS = ("paper", "notebook", "talk", "poster")
@@ -20,27 +22,6 @@ REMARK_LETTER, REMARK_LINE = 0.062, 0.125  # inches
 ONE_REPLICATE = "One replicate, so no interval."
 MARKERS = "osD^vPX<>p"
 DASHES = ["-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (5, 1, 1, 1)), (0, (8, 2))]
-
-MEASURES = {
-    "cca_mean": "mean CCA",
-    "cca_mean_98": "mean CCA, leading 98 %",
-    "svcca": "SVCCA",
-    "pwcca": "PWCCA",
-    "cka_linear": "linear CKA",
-    "cka_linear_debiased": "debiased linear CKA",
-    "cka_rbf": "RBF CKA",
-    "nbs": "NBS",
-    "procrustes_distance": "Procrustes; 0 is equal",
-    "subspace_match": "subspace match",
-    "mutual_knn": "mutual nearest neighbours",
-    "linear_r2": "linear regression, explained share",
-}
-DISTANCES = ("procrustes_distance",)
-
-
-def measure_label(measure):
-    """Return the axis label of a measure."""
-    return f"{'Distance' if measure in DISTANCES else 'Similarity'} ({MEASURES.get(measure, measure)})"
 
 
 def percent(share):

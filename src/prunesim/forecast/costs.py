@@ -23,8 +23,11 @@ START_UP = {
     "table": 0.12,
     "claims": 0.35,
     "figure": 1.25,
+    "explore": 0.15,
     "verify": 0.12,
 }
+# Seconds and bytes that a row of similarity.csv takes on its way into the explorer; 1 GB for a million of them.
+EXPLORED_ROW = {"seconds": 2e-5, "memory": 1e3}
 # Seconds of Snakemake itself: to start, and for each job it starts, one after the other.
 SNAKEMAKE = {"start": 1.1, "job": 0.02}
 

@@ -379,9 +379,18 @@ class _Rules:
             for name, about in figures_of(self.methods).items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
-        needs = [job.name for job in (*jobs, *tables, *figures) if job.name != "fetch"]
+        explored = {key: price * rows / ROW_BYTES for key, price in costs.EXPLORED_ROW.items()}
+        page = self.job(
+            "explorer",
+            "explorer",
+            ["tables/networks", "tables/similarity"],
+            "explore",
+            explored["seconds"],
+            memory=costs.IMPORTED["numpy"] + explored["memory"],
+        )
+        needs = [job.name for job in (*jobs, *tables, *figures, page) if job.name != "fetch"]
         seconds = reading[len(jobs)]
         last = self.job(
             "provenance_table", "tables/provenance", needs, "table", seconds, writes={"records": notes / 10}
         )
-        return [*tables, *figures, last]
+        return [*tables, *figures, page, last]

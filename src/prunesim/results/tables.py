@@ -69,15 +69,15 @@ def provenance_table(study, plan):
     ----------
     plan : dict
         Also ``dataset`` (its folder, relative to the folder above the study; left out of the table if it is gone),
-        ``tables`` and ``figures``.
+        ``tables``, ``figures`` and ``pages``.
 
     Raises
     ------
     PrunesimError
-        If a table or a figure, which no other job reads, is not what its job made.
+        If a table, figure or page, which no other job reads, is not what its job made.
     """
     study = Path(study)
-    drawn = [f"{kind}/{name}" for kind in ("tables", "figures") for name in plan[kind]]
+    drawn = [*(f"{kind}/{name}" for kind in ("tables", "figures") for name in plan[kind]), *plan["pages"]]
     rows = []
     dataset = study.parent / plan["dataset"] / "provenance.json"
     if dataset.exists():

@@ -1,0 +1,1 @@
+"""One HTML file in which a reader explores the tables of a study."""
