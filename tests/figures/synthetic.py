@@ -82,7 +82,8 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
 
 
 SIMILARITY = [
-    "family", "measure", "value", "ci_low", "ci_high", "null", "n_images", "n_samples", "rank_a", "rank_b",
+    "family", "measure", "value", "ci_low", "ci_high", "null", "calibrated", "p_value", "n_images",
+    "n_samples", "rank_a", "rank_b",
     "replicate_a", "method_a", "round_a", "layer_a", "replicate_b", "method_b", "round_b", "layer_b", "note",
 ]  # fmt: skip
 
@@ -95,6 +96,8 @@ def _pair(family, measure, value, replicate, network, layer):
         "ci_low": value - 0.02,
         "ci_high": value + 0.02,
         "null": 0.12 if layer != "logits" else 0.05,
+        "calibrated": None,
+        "p_value": 1 / 6,
         "n_images": 360,
         "n_samples": 5760,
         "rank_a": 16,

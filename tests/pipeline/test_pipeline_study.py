@@ -35,8 +35,8 @@ TABLES = {
     "networks": "replicate, method, round, density, prunable_weights, remaining_weights, parameters, "
     "nonzero_parameters, macs, train_loss, test_loss, test_accuracy, epochs, seconds",
     "layers": "replicate, method, round, layer, weights, remaining_weights, density",
-    "similarity": "family, measure, value, ci_low, ci_high, null, n_images, n_samples, rank_a, rank_b, replicate_a, "
-    "method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
+    "similarity": "family, measure, value, ci_low, ci_high, null, calibrated, p_value, n_images, n_samples, rank_a, "
+    "rank_b, replicate_a, method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
     "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source, note",
     "provenance": "artifact, sha256, verb, replicate, method, round, seed, threads, device, started, seconds, "
     "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform, accepted",
@@ -206,6 +206,9 @@ def test_table_of_similarities(finished):
         assert 0 <= low <= high <= 1
         assert 0 < value <= 1
         assert 0 < null < 1
+        # Two draws: the value is above both, or not; none of them is rare enough for a score.
+        assert float(row["p_value"]) in (1 / 3, 2 / 3, 1)
+        assert row["calibrated"] == ""
         assert row["note"] == ""
 
 

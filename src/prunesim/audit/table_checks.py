@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from prunesim.similarity.calibration import LEVEL
 from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
@@ -46,6 +47,15 @@ def check_similarity_table(study, path, networks):
             problems.append(f"{path}, line {number}: {row['measure']} is {row['value']}, not a finite number.")
         elif row["ci_low"] and float(row["ci_low"]) > float(row["ci_high"]):
             problems.append(f"{path}, line {number}: the interval of {row['measure']} ends before it begins.")
+        if row["p_value"] and not 0 < float(row["p_value"]) <= 1:
+            problems.append(
+                f"{path}, line {number}: the p-value is {row['p_value']}; it must be above 0 and at most 1."
+            )
+        elif row["calibrated"] and (float(row["calibrated"]) > 0) > (float(row["p_value"] or 1) <= LEVEL):
+            problems.append(
+                f"{path}, line {number}: the calibrated score is {row['calibrated']}, and the p-value "
+                f"{row['p_value'] or 'empty'}; above 0 it must be at most {LEVEL}."
+            )
     return problems
 
 

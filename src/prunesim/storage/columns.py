@@ -24,6 +24,8 @@ SIMILARITY = (
     "ci_low",
     "ci_high",
     "null",
+    "calibrated",
+    "p_value",
     "n_images",
     "n_samples",
     "rank_a",
