@@ -16,7 +16,7 @@ from prunesim.datasets.listing import recorded_line, watched
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
-from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.catalogue import figures_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
 from prunesim.pruning.rewinding import rewind_file
@@ -25,7 +25,7 @@ from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
 from prunesim.study import chains, paths
 from prunesim.study.closure import code_identity, code_text
-from prunesim.study.config import load_yaml
+from prunesim.study.config import load_yaml, tables_of
 
 
 configfile: ROOT / "config.yaml"
@@ -53,7 +53,8 @@ except PrunesimError as error:
 STUDY = f"results/{config['study']}"
 DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
-TABLES = ["networks", "layers", "similarity", "claims"]
+TABLES = tables_of(config)
+FIGURES = figures_of(TABLES)
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES)]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
@@ -136,6 +137,12 @@ def dump_settings():
     return {"layers": DUMPED_LAYERS, **{key: value for key, value in more.items() if value}}
 
 
+def dump_training():
+    """The keys of the training that a dump depends on; the precision, for the answers, where it is not the default."""
+    keys = ["device", "threads", "deterministic", "channels_last"]
+    return section("training", *keys, *(["precision"] if config["training"]["precision"] != "float32" else []))
+
+
 def given_file(key):
     """An input function: the file of a network from outside."""
 
@@ -206,6 +213,21 @@ def layers_activations(wildcards):
     return activation_files(folders, [f"{layer}.pooled.npy" for layer in LAYERS])
 
 
+def functional_answers(wildcards):
+    """The answers of a network and of all that it is compared with: earlier rounds, and earlier replicates."""
+    method, _, kk = wildcards.network.partition("/round")
+    round_, dense = int(kk or 0), chains.dense_of(config, method)
+    before = paths.answers_before(int(wildcards.rep), method, round_, dense)
+    folders = [folder for *_, folder in before] + [f"rep{wildcards.rep}/{wildcards.network}"]
+    return activation_files(folders, ["predictions.npy"])
+
+
+def dumped_answers():
+    """The answers of every network of the study."""
+    known = {key: value for key, value in growth().items() if key not in ("layers", "given")}
+    return activation_files([folder for *_, folder in paths.dumped_networks(**known)], ["predictions.npy"])
+
+
 def network_files(name):
     """One file of every network of the study."""
     known = {key: value for key, value in growth().items() if key in ("replicates", "methods", "rounds", "chains")}
@@ -255,6 +277,13 @@ def comparison_settings(method):
     dense = chains.dense_of(config, method)
     own = {"dense": dense} if dense == method and method in config["chains"] else {}
     return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own)
+
+
+def functional_settings(method):
+    """What a comparison of answers is told; see `comparison_settings`."""
+    dense = chains.dense_of(config, method)
+    own = {"dense": dense} if dense == method and method in config["chains"] else {}
+    return settings(seed=config["seed"], **section("comparison", "blocks", "null_draws"), **own)
 
 
 def accepted_results():

@@ -2,12 +2,14 @@
 
 import numpy as np
 
-from prunesim.similarity.calibration import LEVEL
-from prunesim.storage.columns import LAYERS, NETWORKS, SIMILARITY
+from prunesim.storage.columns import ANSWERS, CLASSES, LAYERS, NETWORKS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.storage.left_out import left_out_files
 from prunesim.study import paths
+
+# A calibrated score above 0 is a p-value of at most this.
+LEVEL = 0.05
 
 
 def _check_networks_table(study, path, networks):
@@ -59,8 +61,38 @@ def check_similarity_table(study, path, networks):
     return problems
 
 
+def _check_answers_table(study, path, networks):
+    problems = []
+    for row in read_rows(path, ANSWERS):
+        key = int(row["replicate"]), row["method"], int(row["round"])
+        metrics = networks[key] / "metrics.json" if key in networks else None
+        if metrics and metrics.exists() and (noted := read_json(metrics)["test_accuracy"]) != float(row["accuracy"]):
+            problems.append(f"{path}: the accuracy of {paths.network(*key)} is {row['accuracy']}, not {noted}.")
+        if not 0 <= float(row["ece"]) <= 1:
+            problems.append(f"{path}: the calibration error of {paths.network(*key)} is {row['ece']}, not from 0 to 1.")
+    return problems
+
+
+def _check_classes_table(study, path, networks):
+    """Check that the accuracies of the classes of a network make up its accuracy."""
+    right, images = {}, {}
+    for row in read_rows(path, CLASSES):
+        key = int(row["replicate"]), row["method"], int(row["round"])
+        images[key] = images.get(key, 0) + int(row["images"])
+        right[key] = right.get(key, 0) + round(int(row["images"]) * float(row["accuracy"] or 0))
+    return [
+        f"{path}: the classes of {paths.network(*key)} do not make up the accuracy in its metrics.json."
+        for key in images
+        if key in networks
+        and (networks[key] / "metrics.json").exists()
+        and right[key] / images[key] != read_json(networks[key] / "metrics.json")["test_accuracy"]
+    ]
+
+
 TABLES = {
     "networks": _check_networks_table,
     "layers": _check_layers_table,
     "similarity": check_similarity_table,
+    "answers": _check_answers_table,
+    "classes": _check_classes_table,
 }

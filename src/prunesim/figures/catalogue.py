@@ -40,6 +40,20 @@ FIGURES = {
         "category": "Similarity",
         "labels": {"figure": "dense network against the last round, layer by layer"},
     },
+    "functional": {
+        "module": "prunesim.figures.functional",
+        "tables": ["similarity", "networks", "answers"],
+        "settings": ["context", "dpi"],
+        "category": "Answers",
+        "labels": {"figure": "agreement with the dense network against remaining weights"},
+    },
+    "classes": {
+        "module": "prunesim.figures.classes",
+        "tables": ["classes"],
+        "settings": ["context", "dpi"],
+        "category": "Answers",
+        "labels": {"figure": "accuracy lost, class by class"},
+    },
     "density": {
         "module": "prunesim.figures.density",
         "tables": ["layers"],
@@ -48,3 +62,8 @@ FIGURES = {
         "labels": {"figure": "remaining weights by layer and round"},
     },
 }
+
+
+def figures_of(tables):
+    """Return the figures that a study with these tables has, {name: what `FIGURES` says of it}."""
+    return {name: about for name, about in FIGURES.items() if set(about["tables"]) <= set(tables)}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from prunesim.activations.sampling import position_cap, positions_of
 from prunesim.errors import PrunesimError
-from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.catalogue import figures_of
 from prunesim.forecast import costs
 from prunesim.forecast.images import published_bytes
 from prunesim.networks.batches import evaluation_batch
@@ -14,9 +14,12 @@ from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.rewinding import first_step, rewind_file, round_training
 from prunesim.study import paths
 from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks
+from prunesim.study.config import tables_of
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
+# Rows of a pair of answers.
+ANSWER_MEASURES = 5
 
 
 class Machine(NamedTuple):
@@ -255,12 +258,16 @@ class _Rules:
     def dump(self, folder):
         images = self.dumped_images
         written = sum(4 * images * shape[0] * (self.positions[name] + 1) for name, shape in self.profile.layers.items())
+        answered = 4 * self.images.test * self.images.classes
         work = costs.dumping_work(self.profile, images, written)
+        # Of the answers to all test images.
+        work["mac"] += self.images.test * self.profile.macs
+        work["byte"] += answered
         if self.on_gpu:
             seconds = 2 * work.pop("mac") / (self.tflops * 1e12) + costs.price("dumping", work)
         else:
             seconds = costs.price("dumping", work)
-        holds, gpu_holds = costs.dumping_memory(self.profile, images, self.images.shape, self.on_gpu)
+        holds, gpu_holds = costs.dumping_memory(self.profile, self.images, images, self.on_gpu)
         return self.job(
             "dump",
             f"activations/{folder}",
@@ -273,13 +280,15 @@ class _Rules:
             gpu_memory=sum(gpu_holds.values()),
             holds=holds,
             gpu_holds=gpu_holds,
-            writes={"activations": written},
+            writes={"activations": written + answered},
         )
 
     def comparison(self, name):
         """Return the job of one comparison; its name is that of its file, as `paths.comparisons` makes it."""
         family, replicate, *where = name.split("/")
         replicate = int(replicate.removeprefix("rep"))
+        if family == "functional":
+            return self.answers(name, replicate, *where)
         if family == "layers":
             folders = [self.dense(replicate, where[0]), f"rep{replicate}/{'/'.join(where)}"]
             widths = [self.profile.layers[layer][0] for layer in self.layers]
@@ -297,6 +306,25 @@ class _Rules:
         widths = [self.profile.layers[layer][0]] * len(folders)
         samples = self.dumped_images * self.positions[layer]
         return self.compared(name, folders, widths, [(i, last) for i in range(last)], samples)
+
+    def answers(self, name, replicate, method, job="round00"):
+        """Return the job that compares the answers of one network."""
+        settings, round_ = self.config["comparison"], int(job.removeprefix("round"))
+        dense = dense_of(self.config, method)
+        before = [folder for *_, folder in paths.answers_before(replicate, method, round_, dense)]
+        folders = [*before, paths.network(replicate, method, round_, dense)]
+        size = self.images.test * self.images.classes
+        looks = len(before) * (1 + settings["null_draws"])
+        rows = len(before) * ANSWER_MEASURES
+        return self.job(
+            "compare_functional",
+            f"comparisons/{name}",
+            ["fetch", *(f"activations/{folder}" for folder in folders)],
+            "similarity",
+            costs.price("answers", {"probability": looks * size}) + self.checking(4 * size * len(folders)),
+            memory=costs.IMPORTED["numpy"] + 80 * size,
+            writes={"records": ROW_BYTES * rows},
+        )
 
     def dense(self, replicate, method):
         """Return the folder of the network that the rounds of a method start from."""
@@ -325,6 +353,10 @@ class _Rules:
         networks = [job.name for job in jobs if job.rule in NETWORK_RULES]
         comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
+        dumps = [job.name for job in jobs if job.rule == "dump"]
+        answers = [name for name in tables_of(self.config) if name in ("answers", "classes")]
+        size = len(dumps) * self.images.test * self.images.classes
+        answered = costs.price("answers", {"probability": size}) + self.checking(4 * size)
         notes = rows + NOTES_BYTES * len(jobs)
         reading = {count: costs.price("tabling", {"file": count}) for count in (len(comparisons), len(jobs))}
         tables = [
@@ -338,11 +370,12 @@ class _Rules:
                 2 * reading[len(comparisons)],
                 writes={"records": rows},
             ),
+            *(self.job("answers_table", f"tables/{name}", ["fetch", *dumps], "table", answered) for name in answers),
             self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0),
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
-            for name, about in FIGURES.items()
+            for name, about in figures_of(tables_of(self.config)).items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
         needs = [job.name for job in (*jobs, *tables, *figures) if job.name != "fetch"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
+from prunesim.results.answers import answers_table, classes_table
 from prunesim.storage.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
@@ -93,6 +94,8 @@ TABLES = {
     "networks": networks_table,
     "layers": layers_table,
     "similarity": similarity_table,
+    "answers": answers_table,
+    "classes": classes_table,
     "provenance": provenance_table,
 }
 

@@ -11,6 +11,9 @@ from safetensors.numpy import save
 from prunesim.errors import PrunesimError
 from prunesim.storage.files import atomic_path, damaged, sha256_file
 
+# The answers of a network, beside the activations of its layers.
+PREDICTIONS = "predictions.npy"
+
 
 def layer_of(tensor):
     """Return the layer that a weight tensor belongs to; ``attn.in_proj_weight`` is that of ``attn.in_proj``."""

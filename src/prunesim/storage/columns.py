@@ -40,6 +40,8 @@ SIMILARITY = (
     "layer_b",
     "note",
 )
+ANSWERS = ("replicate", "method", "round", "images", "accuracy", "cross_entropy", "ece")
+CLASSES = ("replicate", "method", "round", "class", "images", "accuracy")
 PROVENANCE = (
     "artifact",
     "sha256",

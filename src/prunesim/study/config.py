@@ -32,6 +32,12 @@ def load_yaml(path):
         raise PrunesimError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
 
 
+def tables_of(config):
+    """Return the tables that a study has, less that of its provenance."""
+    answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
+    return ["networks", "layers", "similarity", *answers, "claims"]
+
+
 def check_config(config, schema, command_line=None):
     """Return a configuration with all defaults filled in.
 

@@ -54,7 +54,8 @@ def comparisons(families, replicates, methods, rounds, layers, chains=None):
 
     Each rounds file compares one network with all earlier rounds of its chain at one layer; each layers file the
     dense network with the last round, all layers with all; each replicates file one replicate with those before it
-    at one layer, for the dense network and the last round.
+    at one layer, for the dense network and the last round. Each functional file compares the answers of one network,
+    see `answers_before`.
     """
     chains = chains or {}
     lines = [(r, method, rounds) for r in range(replicates) for method in methods]
@@ -76,14 +77,26 @@ def comparisons(families, replicates, methods, rounds, layers, chains=None):
             ends = [about["rounds"]] if about["dense"] == "dense" else [0, about["rounds"]]
             folders += [network(r, name, k, about["dense"]) for r in range(1, about["replicates"]) for k in ends]
         files += [f"replicates/{folder}/{layer}.csv" for folder in folders for layer in layers]
+    if "functional" in families:
+        known = networks(replicates, methods, rounds, chains)
+        files += [f"functional/{folder}.csv" for r, _, k, folder in known if r or k]
     return files
+
+
+def answers_before(replicate, method, round_, dense="dense"):
+    """Return ``(replicate, method, round, folder)`` of each network whose answers one is compared with.
+
+    All earlier rounds of its chain, and its counterparts in all earlier replicates; `dense` as in `network`.
+    """
+    rounds = [(replicate, *one) for one in chain(replicate, method, round_ - 1, dense)]
+    return [*rounds, *((r, method, round_, network(r, method, round_, dense)) for r in range(replicate))]
 
 
 def dumped_networks(families, replicates, methods, rounds, chains=None):
     """Return the networks, as `networks` does, whose activations the comparisons of a study need."""
 
     def needed(round_, count, last):
-        if "rounds" in families and last > 0:
+        if "functional" in families or ("rounds" in families and last > 0):
             return True
         ends = ("layers" in families and last > 0) or ("replicates" in families and count > 1)
         return ends and round_ in (0, last)
