@@ -235,7 +235,7 @@ def test_a_batch_holds_no_more_images_than_there_are():
     assert "evaluation" not in few
     half = costs.training_memory(profile, told | {"precision": "bfloat16"}, large, gpu=True)[1]
     assert half["batch"] < costs.training_memory(profile, told, large, gpu=True)[1]["batch"] / 1.5
-    dumps = [sum(costs.dumping_memory(profile, images, large.shape, False)[0].values()) for images in (4, 100)]
+    dumps = [sum(costs.dumping_memory(profile, large, images, False)[0].values()) for images in (4, 100)]
     # The outputs of a batch are bounded; the images themselves are not.
     assert dumps[1] - dumps[0] < 96 * 12_000_000 + batches.BATCH_BYTES + 1e9
 

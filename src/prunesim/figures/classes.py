@@ -36,7 +36,7 @@ def draw(tables, settings):
     )
     colours = sns.color_palette("colorblind", len(methods))
     for axis, method, colour in zip(axes.flat, methods, colours, strict=True):
-        cost = costs[method].reindex(shown)
+        cost = costs[method].reindex(shown).clip(-100, 100)
         places = range(len(shown))
         axis.barh(places, cost["mean"], color=colour, alpha=0.8)
         known = cost["low"].notna().to_numpy()

@@ -33,7 +33,7 @@ def draw(tables, settings):
     for axis, (measure, label) in zip(axes.flat, PANELS.items(), strict=True):
         unit = 100 if measure == "agreement" else 1
         rows = answers_of_rounds(similarity, measure)
-        _lines(axis, rows.assign(value=unit * rows["value"]), left)
+        _lines(axis, rows.assign(value=unit * rows["value"]), left, unit)
         if measure == "agreement":
             _allowed(axis, similarity, left)
         dense = dense_answers(similarity, measure)["value"].mean()
@@ -52,7 +52,7 @@ def draw(tables, settings):
     return figure
 
 
-def _lines(axis, rows, left):
+def _lines(axis, rows, left, most):
     methods = sorted(set(rows["method"]))
     colours = sns.color_palette("colorblind", max(len(methods), 1))
     for method, colour, marker, dashes in zip(
@@ -60,6 +60,7 @@ def _lines(axis, rows, left):
     ):
         mean = summarise(rows[rows["method"] == method], "round", "value")
         x = left[method].reindex(mean.index)
+        mean[["low", "high"]] = mean[["low", "high"]].clip(0, most)
         axis.fill_between(x, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
         axis.plot(x, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
 
