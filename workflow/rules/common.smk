@@ -60,6 +60,13 @@ LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 NETWORK = made_of(config["network"])
 
+CONNECTED = paths.connections(
+    config["connectivity"]["pairs"],
+    replicates=chains.dense_replicates(config),
+    methods=config["methods"],
+    rounds=config["rounds"],
+    chains=chains.chain_growth(config),
+)
 METHOD = "|".join(config["methods"]) or "none"
 GIVEN = chains.given_networks(config)
 CHAIN = "|".join(config["chains"]) or "none"
@@ -115,6 +122,7 @@ def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
     knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES)}
     outside = [key for key in ("chains", "given") if key in knobs]
+    keys = [key for key in keys if key != "connectivity" or key in knobs]
     return settings(**{key: knobs[key] for key in (*keys, *outside)})
 
 
@@ -224,8 +232,34 @@ def functional_answers(wildcards):
 
 def dumped_answers():
     """The answers of every network of the study."""
-    known = {key: value for key, value in growth().items() if key not in ("layers", "given")}
+    known = {key: value for key, value in growth().items() if key not in ("layers", "given", "connectivity")}
     return activation_files([folder for *_, folder in paths.dumped_networks(**known)], ["predictions.npy"])
+
+
+def connectivity_plan():
+    """What the table of lines consists of; without any, nothing asks for it."""
+    return plan("replicates", "rounds", "methods", "connectivity")
+
+
+def connectivity_settings():
+    """What a job is told that evaluates a line; not which lines there are."""
+    keys = ("points", "train_images", "recalibration_images")
+    training = dump_training() | section("training", "validation")
+    return settings(
+        seed=config["seed"], network=NETWORK, training=training, connectivity=section("connectivity", *keys)
+    )
+
+
+def connected_weights(wildcards):
+    """The weights of both ends of a line."""
+    return [f"{STUDY}/networks/{folder}/weights.safetensors" for *_, folder in CONNECTED[wildcards.pair]]
+
+
+def connected_options(wildcards):
+    """The options that name both ends of a line."""
+    first, (replicate, method, round_, _) = CONNECTED[wildcards.pair]
+    start = " ".join(map(str, first[:3]))
+    return f"--start {start} --replicate {replicate} --method {method} --round {round_}"
 
 
 def network_files(name):
@@ -243,12 +277,13 @@ def growth():
         "layers": LAYERS,
         **({"chains": chains.chain_growth(config)} if config["chains"] else {}),
         **({"given": True} if chains.given_networks(config) else {}),
+        **({"connectivity": config["connectivity"]["pairs"]} if config["connectivity"]["pairs"] else {}),
     }
 
 
 def comparison_files():
     """Every comparison of the study."""
-    known = {key: value for key, value in growth().items() if key != "given"}
+    known = {key: value for key, value in growth().items() if key not in ("given", "connectivity")}
     return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**known)]
 
 

@@ -22,7 +22,9 @@ rule provenance_table:
     params:
         code=code("table"),
         software=software("analysis"),
-        plan=plan("replicates", "rounds", "methods", "families", "layers", "dataset", "tables", "figures"),
+        plan=plan(
+            "replicates", "rounds", "methods", "families", "layers", "dataset", "tables", "figures", "connectivity"
+        ),
         study=subpath(output[0], ancestor=2),
     shell:
         prunesim(

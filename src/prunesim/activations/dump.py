@@ -12,7 +12,7 @@ from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
 from prunesim.networks.batches import dumping_batch, evaluation_batch
 from prunesim.networks.build import build_network
-from prunesim.networks.describe import outputs_of
+from prunesim.networks.describe import outputs_of, trace
 from prunesim.networks.narrowing import narrow
 from prunesim.networks.spec import dumped_layers
 from prunesim.networks.state import load_arrays
@@ -84,7 +84,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
     batches = to_tensor(images[chosen], device).split(dumping_batch(shape, [layer["shape"] for layer in layers]))
     normalise = normaliser(description["mean"], description["std"], training, device)
     index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
-    batch = evaluation_batch(shape, [layer["shape"] for layer in about["layers"]])
+    batch = evaluation_batch(shape, [layer["shape"] for layer in trace(network, shape, settings["network"]["name"])[0]])
     predictions = _predict(network, to_tensor(images, device), normalise, training, batch, Path(output), weights)
     write_json(
         Path(output) / "activations.json",

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from prunesim.storage.columns import ANSWERS, CLASSES, LAYERS, NETWORKS, SIMILARITY
+from prunesim.audit.checks import content
+from prunesim.storage.columns import ANSWERS, CLASSES, CONNECTIVITY, LAYERS, NETWORKS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.storage.left_out import left_out_files
@@ -87,6 +88,26 @@ def _check_classes_table(study, path, networks):
         and (networks[key] / "metrics.json").exists()
         and right[key] / images[key] != read_json(networks[key] / "metrics.json")["test_accuracy"]
     ]
+
+
+def check_line(study, path, networks):
+    """Check the errors on a line between two networks; at its ends they are those of the networks."""
+    problems = []
+    record = study / "provenance" / path.relative_to(study).with_suffix(".json")
+    device = content(record).get("device")
+    for number, row in enumerate(read_rows(path, CONNECTIVITY), start=2):
+        alpha, errors = float(row["alpha"]), [float(row["train_error"]), float(row["test_error"])]
+        if not 0 <= alpha <= 1 or not all(0 <= error <= 1 for error in errors):
+            problems.append(f"{path}, line {number}: alpha and errors must be from 0 to 1.")
+        side = {0.0: "a", 1.0: "b"}.get(alpha)
+        if side is None or row["recalibrated"] != "no":
+            continue
+        key = int(row[f"replicate_{side}"]), row[f"method_{side}"], int(row[f"round_{side}"])
+        metrics = content(networks[key] / "metrics.json") if key in networks else {}
+        # Another device rounds in another way.
+        if metrics.get("device") == device and metrics and errors[1] != 1 - metrics["test_accuracy"]:
+            problems.append(f"{path}, line {number}: the test error is {errors[1]}, not that of {paths.network(*key)}.")
+    return problems
 
 
 TABLES = {

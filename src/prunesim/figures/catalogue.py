@@ -54,6 +54,13 @@ FIGURES = {
         "category": "Answers",
         "labels": {"figure": "accuracy lost, class by class"},
     },
+    "connectivity": {
+        "module": "prunesim.figures.connectivity",
+        "tables": ["connectivity", "networks"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Connectivity",
+        "labels": {"figure": "error on the lines between networks, and barriers"},
+    },
     "density": {
         "module": "prunesim.figures.density",
         "tables": ["layers"],

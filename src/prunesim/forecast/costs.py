@@ -19,6 +19,7 @@ START_UP = {
     "adopt": 1.3,
     "prune": 0.12,
     "dump": 1.2,
+    "connect": 1.3,
     "similarity": 0.13,
     "table": 0.12,
     "claims": 0.35,

@@ -18,6 +18,7 @@ from prunesim.study.config import tables_of
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
+LINE_BYTES = 70
 # Rows of a pair of answers.
 ANSWER_MEASURES = 5
 
@@ -103,6 +104,7 @@ def study_jobs(config, images, profile, machine):
     rules = _Rules(config, images, profile, machine)
     growth = {key: config[key] for key in ("methods", "rounds")} | {"replicates": dense_replicates(config)}
     growth |= {"chains": rules.chains, "given": bool(given_networks(config))}
+    growth |= {"connectivity": config["connectivity"]["pairs"]}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
     return [*jobs, *rules.tables_and_figures(jobs)]
@@ -128,6 +130,9 @@ class _Rules:
         self.tflops = machine.tflops or costs.GPU_TFLOPS[self.training["precision"]]
         self.methods, self.rounds, self.replicates = config["methods"], config["rounds"], config["replicates"]
         self.chains = chain_growth(config)
+        self.connections = paths.connections(
+            config["connectivity"]["pairs"], dense_replicates(config), config["methods"], config["rounds"], self.chains
+        )
         self.layers = compared_layers(config["network"], config["comparison"]["layers"])
         self.held_out = round(self.training["validation"] * images.train)
         self.steps_per_epoch = ceil((images.train - self.held_out) / self.training["batch_size"])
@@ -156,6 +161,8 @@ class _Rules:
         kind, _, rest = name.partition("/")
         if kind == "comparisons":
             return self.comparison(rest)
+        if kind == "connectivity":
+            return self.connect(name, rest)
         if kind == "activations":
             return self.dump(rest)
         if rest == "given":
@@ -283,6 +290,37 @@ class _Rules:
             writes={"activations": written + answered},
         )
 
+    def connect(self, name, line):
+        """Return the job that evaluates the networks on a line."""
+        first, second = (folder for *_, folder in self.connections[line])
+        images, settings = self.images, self.config["connectivity"]
+        train, statistics = (
+            min(settings[f"{x}_images"], images.train - self.held_out) for x in ("train", "recalibration")
+        )
+        # A network without batch normalisation takes half.
+        evaluated = settings["points"] * (2 * (images.test + train) + statistics)
+        batches = evaluated / evaluation_batch(images.shape, self.profile.layers.values())
+        work = costs.training_work(self.profile, 0, 0, evaluated, batches)
+        if self.on_gpu:
+            seconds = costs.gpu_training_seconds(work, self.tflops)
+        else:
+            seconds = costs.price("training", work) / self.training["threads"] ** costs.THREADS_POWER
+        holds, gpu_holds = costs.training_memory(self.profile, self.training, images, self.on_gpu)
+        return self.job(
+            "connect",
+            name,
+            ["fetch", f"networks/{first}", f"networks/{second}"],
+            "connect",
+            seconds + self.checking(2 * self.state),
+            cores=self.training["threads"],
+            gpus=int(self.on_gpu),
+            memory=sum(holds.values()),
+            gpu_memory=sum(gpu_holds.values()),
+            holds=holds,
+            gpu_holds=gpu_holds,
+            writes={"records": 2 * settings["points"] * LINE_BYTES},
+        )
+
     def comparison(self, name):
         """Return the job of one comparison; its name is that of its file, as `paths.comparisons` makes it."""
         family, replicate, *where = name.split("/")
@@ -354,6 +392,7 @@ class _Rules:
         comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
         dumps = [job.name for job in jobs if job.rule == "dump"]
+        lines = [job.name for job in jobs if job.rule == "connect"]
         answers = [name for name in tables_of(self.config) if name in ("answers", "classes")]
         size = len(dumps) * self.images.test * self.images.classes
         answered = costs.price("answers", {"probability": size}) + self.checking(4 * size)
@@ -371,6 +410,11 @@ class _Rules:
                 writes={"records": rows},
             ),
             *(self.job("answers_table", f"tables/{name}", ["fetch", *dumps], "table", answered) for name in answers),
+            *(
+                self.job("connectivity_table", "tables/connectivity", lines, "table", 0)
+                for name in tables_of(self.config)
+                if name == "connectivity"
+            ),
             self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0),
         ]
         figures = [

@@ -16,11 +16,15 @@ COLUMNS = {
     "networks": ["replicate", "method", "round", "density", "test_accuracy"],
     "layers": ["replicate", "method", "round", "layer", "density"],
     "answers": ["replicate", "method", "round", "accuracy", "ece"],
+    "connectivity": [
+        *(f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")),
+        *("alpha", "train_error", "test_error", "recalibrated"),
+    ],
     "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
 }
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
-_TEXT |= {"class", "claim", "statement", "verdict", "source"}
+_TEXT |= {"recalibrated", "class", "claim", "statement", "verdict", "source"}
 
 
 def read_table(folder, name):

@@ -109,6 +109,16 @@ def load_tensors(path):
     return tensors, header.get("metadata", {})
 
 
+def tensors_in_turn(path):
+    """Yield the names and arrays of a safetensors file, in the order of the names, holding one at a time.
+
+    Without a look at the checksum, which needs all of them; see `load_tensors`.
+    """
+    with _opened(path) as file:
+        for name in sorted(file.keys()):
+            yield name, file.get_tensor(name)
+
+
 def load_metadata(path):
     """Return the metadata of a safetensors file without reading its tensors."""
     with _opened(path) as file:

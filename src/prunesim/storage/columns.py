@@ -42,6 +42,18 @@ SIMILARITY = (
 )
 ANSWERS = ("replicate", "method", "round", "images", "accuracy", "cross_entropy", "ece")
 CLASSES = ("replicate", "method", "round", "class", "images", "accuracy")
+CONNECTIVITY = (
+    "replicate_a",
+    "method_a",
+    "round_a",
+    "replicate_b",
+    "method_b",
+    "round_b",
+    "alpha",
+    "train_error",
+    "test_error",
+    "recalibrated",
+)
 PROVENANCE = (
     "artifact",
     "sha256",

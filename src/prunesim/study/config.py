@@ -35,7 +35,8 @@ def load_yaml(path):
 def tables_of(config):
     """Return the tables that a study has, less that of its provenance."""
     answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
-    return ["networks", "layers", "similarity", *answers, "claims"]
+    lines = ["connectivity"] if config["connectivity"]["pairs"] else []
+    return ["networks", "layers", "similarity", *answers, *lines, "claims"]
 
 
 def check_config(config, schema, command_line=None):

@@ -92,6 +92,51 @@ def answers_before(replicate, method, round_, dense="dense"):
     return [*rounds, *((r, method, round_, network(r, method, round_, dense)) for r in range(replicate))]
 
 
+def connections(pairs, replicates, methods, rounds, chains=None):
+    """Return the lines between networks of a study, ``{name: (first, second)}``.
+
+    Parameters
+    ----------
+    pairs : iterable of str
+        ``dense`` (the dense network and each round), ``rounds`` (each round and the one before it) and ``replicates``
+        (the dense networks, and the last rounds, of each two replicates).
+    replicates, methods, rounds, chains
+        See `networks`.
+
+    Returns
+    -------
+    dict
+        The name is that of the file, less its ending, relative to the folder ``connectivity``; the ends are
+        ``(replicate, method, round, folder)``. A line that belongs to two sorts is there once.
+    """
+    chains = chains or {}
+    lines = [(r, method, rounds, "dense") for r in range(replicates) for method in methods]
+    lines += [
+        (r, name, about["rounds"], about["dense"]) for name, about in chains.items() for r in range(about["replicates"])
+    ]
+    found, known = {}, set()
+
+    def add(name, first, second):
+        if (first, second) not in known:
+            known.add((first, second))
+            found[name] = (first, second)
+
+    for kind in ("dense", "rounds"):
+        for r, method, last, base in lines if kind in pairs else ():
+            members = [(r, *one) for one in chain(r, method, last, base)]
+            for k in range(1, last + 1):
+                add(f"{kind}/{members[k][-1]}", members[0 if kind == "dense" else k - 1], members[k])
+    if "replicates" in pairs:
+        ends = [(r, "dense", 0, "dense") for r in range(replicates)]
+        ends += [(r, method, last, base) for r, method, last, base in lines if last]
+        ends += [(r, name, 0, name) for r, name, _, base in lines if base == name]
+        for r, method, k, base in ends:
+            for earlier in range(r):
+                first, second = ((x, method, k, network(x, method, k, base)) for x in (earlier, r))
+                add(f"replicates/{second[-1]}/rep{earlier}", first, second)
+    return found
+
+
 def dumped_networks(families, replicates, methods, rounds, chains=None):
     """Return the networks, as `networks` does, whose activations the comparisons of a study need."""
 
@@ -110,7 +155,7 @@ def dumped_networks(families, replicates, methods, rounds, chains=None):
     ]
 
 
-def jobs(families, replicates, methods, rounds, layers, chains=None, given=False):
+def jobs(families, replicates, methods, rounds, layers, chains=None, given=False, connectivity=()):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
     Parameters
@@ -119,6 +164,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
         Their settings; ``rewind`` is read. The other parameters are those of `comparisons`.
     given : bool
         Some networks come from files, which are checked first.
+    connectivity : iterable of str
+        See `connections`.
     """
     rewound = {rewind_file(method["rewind"]) for method in methods.values()} if rounds else set()
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
@@ -139,4 +186,5 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
             f"comparisons/{file.removesuffix('.csv')}"
             for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
+        *(f"connectivity/{name}" for name in connections(connectivity, replicates, methods, rounds, chains)),
     ]
