@@ -169,7 +169,8 @@ def test_disk_is_what_the_formats_take():
     assert by_name["networks/rep0/imp/round01"].writes["networks"] == 4 * state
     layers, _ = trace(network, (1, 8, 8))
     numbers = sum(prod(layer["shape"]) + layer["shape"][0] for layer in layers)
-    assert by_name["activations/rep0/dense"].writes["activations"] == 4 * 359 * numbers
+    # And the answers, 10 classes.
+    assert by_name["activations/rep0/dense"].writes["activations"] == 4 * 359 * (numbers + 10)
     assert by_name["fetch"].writes["data set"] == (1438 + 359) * (64 + 8)
 
 

@@ -68,6 +68,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
         layers = _layers(network, shape, settings)
         _check_places(layers, full, weights)
     load_arrays(network, arrays, weights)
+    outputs, _ = trace(network, shape, settings["network"]["name"])
     network.to(device).eval()
 
     images, _ = load_images(dataset, "test")
@@ -84,7 +85,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
     batches = to_tensor(images[chosen], device).split(dumping_batch(shape, [layer["shape"] for layer in layers]))
     normalise = normaliser(description["mean"], description["std"], training, device)
     index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
-    batch = evaluation_batch(shape, [layer["shape"] for layer in trace(network, shape, settings["network"]["name"])[0]])
+    batch = evaluation_batch(shape, [layer["shape"] for layer in outputs])
     predictions = _predict(network, to_tensor(images, device), normalise, training, batch, Path(output), weights)
     write_json(
         Path(output) / "activations.json",

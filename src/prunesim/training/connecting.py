@@ -57,10 +57,10 @@ def connect(settings, dataset, first, second, log=print):
     mixture = build_network(settings["network"], shape, len(description["classes"]), seed=0)
     if about.get("narrower"):
         narrow(mixture, start, shape, first)
+    batch = evaluation_batch(shape, [layer["shape"] for layer in trace(mixture, shape, settings["network"]["name"])[0]])
     mixture.to(device).eval()
     if training["channels_last"]:
         mixture.to(memory_format=torch.channels_last)
-    batch = evaluation_batch(shape, [layer["shape"] for layer in trace(mixture, shape, settings["network"]["name"])[0]])
     context = {
         "normalise": normaliser(description["mean"], description["std"], training, device),
         "autocast": autocast(device, precision),

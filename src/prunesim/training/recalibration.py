@@ -15,7 +15,8 @@ def recalibrate(network, images, normalise, autocast, batch_size):
     """Replace all running statistics by the mean of those of the batches of some images, in one pass.
 
     The cumulative mean of `torch.nn.BatchNorm2d` with ``momentum=None``, as in REPAIR (arXiv 2211.08403). Batches are
-    of nearly equal size. Other modules stay in eval mode, so that dropout drops nothing; modes and momenta are restored.
+    of nearly equal size. Other modules stay in eval mode, so that dropout drops nothing; modes and momenta are
+    restored.
 
     Parameters
     ----------
