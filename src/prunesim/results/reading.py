@@ -132,6 +132,8 @@ def select(similarity, family, measure):
     PrunesimError
         If the table has values, but none of this measure.
     """
+    # Answers have measures of their own.
+    similarity = similarity[similarity["family"] != "functional"]
     if len(similarity) and measure not in set(similarity["measure"]):
         known = ", ".join(sorted(similarity["measure"].unique()))
         raise PrunesimError(

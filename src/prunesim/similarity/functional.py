@@ -37,7 +37,7 @@ class Measure(NamedTuple):
 
 
 def least_disagreement(first, second):
-    """Return the least share of images on which networks of these accuracies disagree, |a - b|.
+    """Return the least share of images on which networks of these accuracies disagree, ``abs(a - b)``.
 
     Klabunde and Lemmerich 2023, "On the prediction instability of graph neural networks", the min of the min-max
     normalised disagreement.
@@ -179,7 +179,7 @@ def class_accuracies(logits, labels, classes):
 
 
 def calibration_error(logits, labels, bins=BINS):
-    """Return the expected calibration error: sum over bins of n_b / N |accuracy_b - confidence_b|.
+    """Return the expected calibration error: sum over bins of ``n_b / N abs(accuracy_b - confidence_b)``.
 
     Guo et al. 2017, "On calibration of modern neural networks", eq. 3: bins of equal width of the largest probability,
     each closed above.
