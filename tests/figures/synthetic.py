@@ -95,9 +95,27 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
         ),
         "layers": pd.DataFrame(densities),
         "answers": pd.DataFrame(answers),
+        "connectivity": connectivity(replicates, rounds, methods),
         "classes": pd.DataFrame(classes, columns=["replicate", "method", "round", "class", "images", "accuracy"]),
         "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
     }
+
+
+def connectivity(replicates, rounds, methods):
+    """Return the lines from the dense network to each round, and between replicates; seven points each."""
+    rows = []
+    for replicate in range(replicates):
+        lines = [((replicate, "dense", 0), (replicate, method, k)) for method in methods for k in range(1, rounds + 1)]
+        lines += [((other, "dense", 0), (replicate, "dense", 0)) for other in range(replicate)]
+        lines += [((other, m, rounds), (replicate, m, rounds)) for m in methods for other in range(replicate) if rounds]
+        for first, second in lines:
+            height = 0.6 if first[0] != second[0] else 0.004 * second[2]
+            for recalibrated in ("no", "yes"):
+                for alpha in np.linspace(0, 1, 7):
+                    error = 0.02 + height * (2 if recalibrated == "no" else 1) * alpha * (1 - alpha) * 1.5
+                    rows.append([*first, *second, alpha, error / 2, error, recalibrated])
+    ends = [f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")]
+    return pd.DataFrame(rows, columns=[*ends, "alpha", "train_error", "test_error", "recalibrated"])
 
 
 SIMILARITY = [

@@ -110,6 +110,11 @@ CONFIGS = {
     "palette": ("figures: {palette: viridis}", {"figure_density": 1} | MEASURE_FIGURES),
     "context": ("figures: {context: talk}", FIGURES),
     "dpi": ("figures: {dpi: 70}", FIGURES),
+    "lines between networks": (
+        "connectivity: {pairs: [dense, replicates], points: 3}",
+        {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1},
+    ),
+    "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
     # What is computed.
     "epochs": ("training: {epochs: 3}", FROM_TRAINING),
     "learning rate": ("training: {learning_rate: 0.05}", FROM_TRAINING),
@@ -162,6 +167,7 @@ MODULES = {
     "datasets/image_folder": NOTHING,
     "datasets/listing": NOTHING,
     "commands/compare": NOTHING,
+    "training/connecting": NOTHING,
     "study/config": NOTHING,
     "cli": NOTHING,
     "audit/provenance": NOTHING,
