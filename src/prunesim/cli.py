@@ -31,6 +31,7 @@ JOBS = {
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",
+    "connect": "evaluate the networks on the line between two networks",
     "table": "put together a table of a study",
     "claims": "hold the claims of the paper against a study",
     "figure": "draw a figure of a study",

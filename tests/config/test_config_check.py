@@ -306,7 +306,8 @@ EXACT = [
     ),
     (
         "comparison: {families: [round]}",
-        "comparison.families[0] is 'round'; it must be rounds, layers or replicates (did you mean rounds?).",
+        "comparison.families[0] is 'round'; it must be rounds, layers, replicates or functional (did you mean "
+        "rounds?).",
     ),
     (
         "training: {milestones: 5}",

@@ -127,11 +127,23 @@ def test_values_are_those_of_an_explicit_forward_pass(data, weights, tmp_path, c
 
 def test_files_and_index(data, weights, tmp_path):
     dump(told(megabytes=0.02), data, weights, tmp_path / "out")
-    names = sorted(["activations.json", *(f"{n}.npy" for n in CNN_LAYERS), *(f"{n}.pooled.npy" for n in CNN_LAYERS)])
+    names = sorted(
+        [
+            "activations.json",
+            "predictions.npy",
+            *(f"{n}.npy" for n in CNN_LAYERS),
+            *(f"{n}.pooled.npy" for n in CNN_LAYERS),
+        ]
+    )
     assert everything_below(tmp_path / "out") == names
     index = read_json(tmp_path / "out" / "activations.json")
     assert index["images"] == choose_images(41, 20, 7).tolist()
     assert list(index["layers"]) == CNN_LAYERS
+    # All 41 test images, whichever are dumped.
+    logits = load_array(tmp_path / "out" / "predictions.npy")
+    np.testing.assert_allclose(logits, explicit_forward(data, weights)["logits"], rtol=1e-4, atol=1e-5)
+    sha256 = sha256_file(tmp_path / "out" / "predictions.npy")
+    assert index["predictions"] == {"images": 41, "classes": 3, "sha256": sha256}
     for name, entry in index["layers"].items():
         assert tuple(entry["shape"]) == SHAPES[name]
         assert entry["positions"] == min(index["positions_cap"], int(np.prod(SHAPES[name][1:])))

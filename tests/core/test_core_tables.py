@@ -63,6 +63,31 @@ def test_comparisons():
     assert paths.comparisons(["rounds", "layers"], 2, ["imp"], {"imp": 0}, ["x"]) == []
     assert paths.comparisons(["replicates"], 1, ["imp"], {"imp": 2}, ["x"]) == []
     assert paths.comparisons(["replicates"], 2, ["imp"], {"imp": 0}, ["x"]) == ["replicates/rep1/dense/x.csv"]
+    assert paths.comparisons(["functional"], 2, ["imp"], {"imp": 1}, ["x"]) == [
+        "functional/rep1/dense.csv",
+        "functional/rep0/imp/round01.csv",
+        "functional/rep1/imp/round01.csv",
+    ]
+    own = {"outside": {"replicates": 2, "rounds": 1, "dense": "outside", "exclude": []}}
+    assert paths.comparisons(["functional"], 0, [], {}, ["x"], own) == [
+        "functional/rep0/outside/round01.csv",
+        "functional/rep1/outside/round00.csv",
+        "functional/rep1/outside/round01.csv",
+    ]
+
+
+def test_answers_are_compared_with_those_before():
+    assert paths.answers_before(0, "dense", 0) == []
+    assert paths.answers_before(1, "dense", 0) == [(0, "dense", 0, "rep0/dense")]
+    assert paths.answers_before(1, "imp", 2) == [
+        (1, "dense", 0, "rep1/dense"),
+        (1, "imp", 1, "rep1/imp/round01"),
+        (0, "imp", 2, "rep0/imp/round02"),
+    ]
+    assert paths.answers_before(1, "outside", 1, "outside") == [
+        (1, "outside", 0, "rep1/outside/round00"),
+        (0, "outside", 1, "rep0/outside/round01"),
+    ]
 
 
 def test_a_study_only_grows():
@@ -336,6 +361,8 @@ def test_jobs():
         (["replicates"], 2, 3, [0, 0, 3, 3]),
         (["rounds"], 1, 2, [0, 1, 2]),
         (["rounds", "layers"], 1, 0, []),
+        (["functional"], 1, 0, [0]),
+        (["layers", "functional"], 2, 1, [0, 0, 1, 1]),
     ],
 )
 def test_only_networks_that_are_compared_are_dumped(families, replicates, rounds, expected):

@@ -11,11 +11,11 @@ WEIGHTS = {"conv1": 144, "conv2": 2304, "conv3": 4608, "conv4": 9216, "linear1":
 
 
 def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca_mean", "cka_linear"), seed=0):
-    """Return networks, layers and similarity, shaped like tables that were read back."""
+    """Return all tables but the claims, shaped like tables that were read back."""
     rng = np.random.default_rng(seed)
     layers = layers or LAYERS
     last = np.array([CURVE.get(layer, 0.5 + 0.4 * abs(1 - 2 * i / len(layers))) for i, layer in enumerate(layers)])
-    networks, densities, similarity = [], [], []
+    networks, densities, similarity, answers, classes = [], [], [], [], []
     for replicate in range(replicates):
         dense_accuracy = 0.99 + rng.normal(0, 0.002)
         for method, round_ in [("dense", 0), *((m, k) for m in methods for k in range(1, rounds + 1))]:
@@ -31,6 +31,19 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
                     "test_accuracy": min(1.0, dense_accuracy - drop + (rng.normal(0, 0.001) if round_ else 0)),
                 }
             )
+            who = {"replicate": replicate, "method": method, "round": round_}
+            answers.append(who | {"accuracy": networks[-1]["test_accuracy"], "ece": 0.02})
+            for name in range(10):
+                accuracy = max(0.0, min(1.0, dense_accuracy - 0.001 * name * round_ + rng.normal(0, 0.002)))
+                classes.append(who | {"class": str(name), "images": 36, "accuracy": accuracy})
+            for earlier in range(min(round_, 1)):
+                for measure, value in (("agreement", 0.98), ("jsd", 0.01), ("disagreement", 0.02)):
+                    change = 0.003 * round_ * (-1 if measure == "agreement" else 1) + rng.normal(0, 0.001)
+                    row = _pair("functional", measure, value + change, replicate, ("dense", earlier), "predictions")
+                    similarity.append(row | _b(replicate, method, round_, "predictions"))
+                for measure, value in (("disagreement_least", 0.005), ("disagreement_most", 0.1)):
+                    row = _pair("functional", measure, value, replicate, ("dense", earlier), "predictions")
+                    similarity.append(row | _b(replicate, method, round_, "predictions"))
             for index, (layer, weights) in enumerate(WEIGHTS.items()):
                 kept = 1.0 if layer == "logits" else density ** (0.4 + 0.25 * index) * np.exp(rng.normal(0, 0.02))
                 densities.append(
@@ -65,6 +78,10 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
                                 | _b(replicate, method, rounds, layer_b)
                             )
             for other in range(replicate + 1, replicates):
+                if measure == measures[0]:
+                    for name, value in (("agreement", 0.95), ("jsd", 0.03)):
+                        row = _pair("functional", name, value, replicate, ("dense", 0), "predictions")
+                        similarity.append(row | _b(other, "dense", 0, "predictions"))
                 for method, round_ in [("dense", 0), *((m, rounds) for m in methods if rounds)]:
                     for layer, floor in zip(layers, last, strict=True):
                         value = floor - 0.12 + 0.1 * (layer == layers[-1]) + rng.normal(0, 0.01)
@@ -78,12 +95,33 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
             networks, columns=["replicate", "method", "round", "density", "prunable_weights", "test_accuracy"]
         ),
         "layers": pd.DataFrame(densities),
+        "answers": pd.DataFrame(answers),
+        "connectivity": connectivity(replicates, rounds, methods),
+        "classes": pd.DataFrame(classes, columns=["replicate", "method", "round", "class", "images", "accuracy"]),
         "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
     }
 
 
+def connectivity(replicates, rounds, methods):
+    """Return the lines from the dense network to each round, and between replicates; seven points each."""
+    rows = []
+    for replicate in range(replicates):
+        lines = [((replicate, "dense", 0), (replicate, method, k)) for method in methods for k in range(1, rounds + 1)]
+        lines += [((other, "dense", 0), (replicate, "dense", 0)) for other in range(replicate)]
+        lines += [((other, m, rounds), (replicate, m, rounds)) for m in methods for other in range(replicate) if rounds]
+        for first, second in lines:
+            height = 0.6 if first[0] != second[0] else 0.004 * second[2]
+            for recalibrated in ("no", "yes"):
+                for alpha in np.linspace(0, 1, 7):
+                    error = 0.02 + height * (2 if recalibrated == "no" else 1) * alpha * (1 - alpha) * 1.5
+                    rows.append([*first, *second, alpha, error / 2, error, recalibrated])
+    ends = [f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")]
+    return pd.DataFrame(rows, columns=[*ends, "alpha", "train_error", "test_error", "recalibrated"])
+
+
 SIMILARITY = [
-    "family", "measure", "value", "ci_low", "ci_high", "null", "n_images", "n_samples", "rank_a", "rank_b",
+    "family", "measure", "value", "ci_low", "ci_high", "null", "calibrated", "p_value", "n_images",
+    "n_samples", "rank_a", "rank_b",
     "replicate_a", "method_a", "round_a", "layer_a", "replicate_b", "method_b", "round_b", "layer_b", "note",
 ]  # fmt: skip
 
@@ -96,6 +134,8 @@ def _pair(family, measure, value, replicate, network, layer):
         "ci_low": value - 0.02,
         "ci_high": value + 0.02,
         "null": 0.12 if layer != "logits" else 0.05,
+        "calibrated": None,
+        "p_value": 1 / 6,
         "n_images": 360,
         "n_samples": 5760,
         "rank_a": 16,

@@ -22,6 +22,11 @@ CASES = {
         "methods={imp: {rewind: {epoch: 2}}, late: {rewind: {step: 5}}, same: {rewind: {epoch: 2}}, "
         "early: {rewind: init}}",
     ],
+    "lines, no answers": [
+        "rounds=2",
+        "comparison={families: [rounds], layers: [logits]}",
+        "connectivity={pairs: [dense, rounds, replicates]}",
+    ],
     "epoch 0 is init": ["rounds=1", "methods={imp: {rewind: {epoch: 0}}}"],
 }
 

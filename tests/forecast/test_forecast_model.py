@@ -169,7 +169,8 @@ def test_disk_is_what_the_formats_take():
     assert by_name["networks/rep0/imp/round01"].writes["networks"] == 4 * state
     layers, _ = trace(network, (1, 8, 8))
     numbers = sum(prod(layer["shape"]) + layer["shape"][0] for layer in layers)
-    assert by_name["activations/rep0/dense"].writes["activations"] == 4 * 359 * numbers
+    # And the answers, 10 classes.
+    assert by_name["activations/rep0/dense"].writes["activations"] == 4 * 359 * (numbers + 10)
     assert by_name["fetch"].writes["data set"] == (1438 + 359) * (64 + 8)
 
 
@@ -235,7 +236,7 @@ def test_a_batch_holds_no_more_images_than_there_are():
     assert "evaluation" not in few
     half = costs.training_memory(profile, told | {"precision": "bfloat16"}, large, gpu=True)[1]
     assert half["batch"] < costs.training_memory(profile, told, large, gpu=True)[1]["batch"] / 1.5
-    dumps = [sum(costs.dumping_memory(profile, images, large.shape, False)[0].values()) for images in (4, 100)]
+    dumps = [sum(costs.dumping_memory(profile, large, images, False)[0].values()) for images in (4, 100)]
     # The outputs of a batch are bounded; the images themselves are not.
     assert dumps[1] - dumps[0] < 96 * 12_000_000 + batches.BATCH_BYTES + 1e9
 

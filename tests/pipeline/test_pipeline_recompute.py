@@ -10,18 +10,21 @@ from PIL import Image
 from pipeline_runs import DATASET, STUDY, TINY, contents, copy_all, copy_source, due, job_stats, run, snakemake
 
 NOTHING = {}
-SIMILARITY_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
-FIGURES = {"figure_accuracy": 1, "figure_density": 1} | SIMILARITY_FIGURES
+MEASURE_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
+SIMILARITY_FIGURES = {"figure_functional": 1} | MEASURE_FIGURES  # all that read similarity.csv
+FIGURES = {"figure_accuracy": 1, "figure_density": 1, "figure_classes": 1} | SIMILARITY_FIGURES
 NETWORK_TABLES = {"networks_table": 2, "explorer": 1}  # networks.csv and layers.csv
 SIMILARITY_TABLES = {"similarity_table": 1, "claims_table": 1, "explorer": 1}
-TABLES_AND_FIGURES = NETWORK_TABLES | SIMILARITY_TABLES | FIGURES
+ANSWER_TABLES = {"answers_table": 2}  # answers.csv and classes.csv
+TABLES_AND_FIGURES = NETWORK_TABLES | SIMILARITY_TABLES | ANSWER_TABLES | FIGURES
 
 # 2 replicates, 2 rounds, 3 layers: 6 networks, 2 dense.
-COMPARISONS = {"compare_rounds": 12, "compare_layers": 2, "compare_replicates": 6}
+COMPARISONS = {"compare_rounds": 12, "compare_layers": 2, "compare_replicates": 6, "compare_functional": 5}
 FROM_COMPARISONS = COMPARISONS | SIMILARITY_TABLES | SIMILARITY_FIGURES
-FROM_DUMP = {"dump": 6} | FROM_COMPARISONS
+FROM_DUMP = {"dump": 6, "figure_classes": 1} | FROM_COMPARISONS | ANSWER_TABLES
 FROM_TRAINING = {"train_dense": 2, "prune": 4, "retrain": 4, "dump": 6} | COMPARISONS | TABLES_AND_FIGURES
-# All rounds, but not what only the dense networks go into: 2 trainings, 2 dumps and 3 comparisons of replicates.
+# All rounds, but not what only the dense networks go into: 2 trainings, 2 dumps, 3 comparisons of replicates and 1 of
+# answers.
 FROM_PRUNING = {
     "prune": 4,
     "retrain": 4,
@@ -29,6 +32,7 @@ FROM_PRUNING = {
     "compare_rounds": 12,
     "compare_layers": 2,
     "compare_replicates": 3,
+    "compare_functional": 4,
 } | TABLES_AND_FIGURES
 EVERYTHING = {"fetch": 1} | FROM_TRAINING
 
@@ -48,6 +52,7 @@ CONFIGS = {
             "retrain": 2,
             "dump": 2,
             "compare_rounds": 2 * 3,
+            "compare_functional": 2,
             # These families have the last round, which is another one now.
             "compare_layers": 2,
             "compare_replicates": 3,
@@ -65,6 +70,7 @@ CONFIGS = {
             "compare_rounds": 2 * 3,
             "compare_layers": 1,
             "compare_replicates": 2 * 3,
+            "compare_functional": 3,
         }
         | TABLES_AND_FIGURES,
     ),
@@ -86,15 +92,29 @@ CONFIGS = {
             "compare_rounds": 12,
             "compare_layers": 2,
             "compare_replicates": 3,
+            "compare_functional": 4,
         }
         | TABLES_AND_FIGURES,
     ),
-    "one family less": ("comparison: {families: [rounds, replicates]}", SIMILARITY_TABLES | SIMILARITY_FIGURES),
-    "one more measure": ("comparison: {measures: [cca_mean, cka_linear, nbs]}", FROM_COMPARISONS),
-    "another measure in the figures": ("figures: {measure: cka_linear}", {"claims_table": 1} | SIMILARITY_FIGURES),
-    "palette": ("figures: {palette: viridis}", {"figure_density": 1} | SIMILARITY_FIGURES),
+    "one family less": (
+        "comparison: {families: [rounds, replicates, functional]}",
+        SIMILARITY_TABLES | SIMILARITY_FIGURES | ANSWER_TABLES | {"figure_classes": 1},
+    ),
+    "no answers": ("comparison: {families: [rounds, layers, replicates]}", SIMILARITY_TABLES | MEASURE_FIGURES),
+    # Answers have measures of their own.
+    "one more measure": (
+        "comparison: {measures: [cca_mean, cka_linear, nbs]}",
+        {key: count for key, count in FROM_COMPARISONS.items() if key != "compare_functional"},
+    ),
+    "another measure in the figures": ("figures: {measure: cka_linear}", {"claims_table": 1} | MEASURE_FIGURES),
+    "palette": ("figures: {palette: viridis}", {"figure_density": 1} | MEASURE_FIGURES),
     "context": ("figures: {context: talk}", FIGURES),
     "dpi": ("figures: {dpi: 70}", FIGURES),
+    "lines between networks": (
+        "connectivity: {pairs: [dense, replicates], points: 3}",
+        {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1},
+    ),
+    "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
     # What is computed.
     "epochs": ("training: {epochs: 3}", FROM_TRAINING),
     "learning rate": ("training: {learning_rate: 0.05}", FROM_TRAINING),
@@ -132,6 +152,7 @@ MODULES = {
     "activations/dump": FROM_DUMP,
     "similarity/measures": FROM_COMPARISONS,
     "results/comparison": FROM_COMPARISONS,
+    "similarity/functional": FROM_COMPARISONS | TABLES_AND_FIGURES,
     "results/tables": TABLES_AND_FIGURES,
     "results/claims": {"claims_table": 1},
     "figures/accuracy": {"figure_accuracy": 1},
@@ -149,6 +170,7 @@ MODULES = {
     "datasets/image_folder": NOTHING,
     "datasets/listing": NOTHING,
     "commands/compare": NOTHING,
+    "training/connecting": NOTHING,
     "study/config": NOTHING,
     "cli": NOTHING,
     "audit/provenance": NOTHING,
@@ -294,7 +316,7 @@ def test_figure_is_drawn_again_long_after_the_networks_were_deleted(clone):
     shutil.rmtree(clone / DATASET)
     before = contents(clone, f"{STUDY}/figures", f"{STUDY}/tables")
     overlay = "figures: {palette: viridis}"
-    drawn = {"figure_density"} | {*SIMILARITY_FIGURES}
+    drawn = {"figure_density"} | {*MEASURE_FIGURES}
     assert job_stats(run(clone, config=[overlay])) == with_provenance(dict.fromkeys(drawn, 1))
     assert due(clone, config=[overlay]) == NOTHING
     after = contents(clone, f"{STUDY}/figures", f"{STUDY}/tables")
@@ -313,7 +335,12 @@ def test_deleted_files_are_made_again_when_something_needs_them(clone):
         clone
     )
     remove(table)(clone)
-    assert job_stats(run(clone, targets=[table])) == {"dump": 1, "compare_rounds": 6, "similarity_table": 1}
+    assert job_stats(run(clone, targets=[table])) == {
+        "dump": 1,
+        "compare_rounds": 6,
+        "compare_functional": 3,
+        "similarity_table": 1,
+    }
     after = contents(clone, STUDY)
     varying = ("/logs/", "/provenance/")
     assert {p for p in before if not any(part in p for part in varying) and after.get(p) != before[p]} == set()

@@ -30,13 +30,15 @@ WEIGHTS = {
 }
 PRUNABLE = [name for name in WEIGHTS if name != "logits"]
 NETWORKS = [(r, "dense", 0) for r in (0, 1)] + [(r, "imp", k) for r in (0, 1) for k in (1, 2)]
-FIGURES = ["accuracy", "similarity", "rounds", "round_pairs", "layers", "density"]
+FIGURES = ["accuracy", "similarity", "rounds", "round_pairs", "layers", "functional", "classes", "density"]
 TABLES = {
     "networks": "replicate, method, round, density, prunable_weights, remaining_weights, parameters, "
     "nonzero_parameters, macs, train_loss, test_loss, test_accuracy, epochs, seconds",
     "layers": "replicate, method, round, layer, weights, remaining_weights, density",
-    "similarity": "family, measure, value, ci_low, ci_high, null, n_images, n_samples, rank_a, rank_b, replicate_a, "
-    "method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
+    "similarity": "family, measure, value, ci_low, ci_high, null, calibrated, p_value, n_images, n_samples, rank_a, "
+    "rank_b, replicate_a, method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
+    "answers": "replicate, method, round, images, accuracy, cross_entropy, ece",
+    "classes": "replicate, method, round, class, images, accuracy",
     "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source, note",
     "provenance": "artifact, sha256, verb, replicate, method, round, seed, threads, device, started, seconds, "
     "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform, accepted",
@@ -56,7 +58,7 @@ def expected_paths():
         files = [f"{first}.safetensors", "weights.safetensors", "metrics.json", "history.csv"]
         paths += [f"{STUDY}/networks/{folder}/{file}" for file in files]
         paths += [f"{STUDY}/activations/{folder}/{layer}{end}" for layer in DUMPED for end in (".npy", ".pooled.npy")]
-        paths.append(f"{STUDY}/activations/{folder}/activations.json")
+        paths += [f"{STUDY}/activations/{folder}/{name}" for name in ("activations.json", "predictions.npy")]
     paths += [f"{STUDY}/tables/{name}.csv" for name in TABLES]
     paths += [f"{STUDY}/figures/{name}.{end}" for name in FIGURES for end in ("svg", "png")]
     return set(paths)
@@ -191,8 +193,13 @@ def expected_pairs():
     return pairs
 
 
+def compared(finished):
+    """Return the rows of similarity.csv that compare layers."""
+    return [row for row in read(finished, "similarity") if row["family"] != "functional"]
+
+
 def test_table_of_similarities(finished):
-    rows = read(finished, "similarity")
+    rows = compared(finished)
     found = [
         (row["family"], identity(row, "_a"), row["layer_a"], identity(row, "_b"), row["layer_b"], row["measure"])
         for row in rows
@@ -206,6 +213,9 @@ def test_table_of_similarities(finished):
         assert 0 <= low <= high <= 1
         assert 0 < value <= 1
         assert 0 < null < 1
+        # Two draws: the value is above both, or not; none of them is rare enough for a score.
+        assert float(row["p_value"]) in (1 / 3, 2 / 3, 1)
+        assert row["calibrated"] == ""
         assert row["note"] == ""
 
 
@@ -219,7 +229,7 @@ def test_similarities_are_those_of_the_activation_files(finished):
         array = array.astype(np.float64)
         return array - array.mean(axis=0)
 
-    for row in read(finished, "similarity"):
+    for row in compared(finished):
         x, y = matrix(row, "_a"), matrix(row, "_b")
         if row["measure"] == "cka_linear":
             expected = np.linalg.norm(x.T @ y) ** 2 / (np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y))
@@ -232,6 +242,57 @@ def test_similarities_are_those_of_the_activation_files(finished):
                 bases.append(left[:, :rank])
             expected = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False).mean()
         assert float(row["value"]) == pytest.approx(expected, abs=1e-6)
+
+
+def test_answers_are_compared_within_chains_and_between_replicates(finished):
+    """By the textbook, from the files of answers and labels."""
+    labels = np.load(finished / DATASET / "test_labels.npy")
+    rows = [row for row in read(finished, "similarity") if row["family"] == "functional"]
+    found = [(identity(row, "_a"), identity(row, "_b")) for row in rows]
+    dense = [(r, "dense", 0) for r in (0, 1)]
+    expected = [(dense[0], dense[1])]
+    for r in (0, 1):
+        for k in (1, 2):
+            expected += [((r, "imp" if earlier else "dense", earlier), (r, "imp", k)) for earlier in range(k)]
+            expected += [((0, "imp", k), (1, "imp", k))] if r else []
+    measures = ["agreement", "jsd", "disagreement", "disagreement_least", "disagreement_most"]
+    assert found == [pair for pair in expected for _ in measures]
+    assert [row["measure"] for row in rows] == measures * len(expected)
+
+    def answers(row, side):
+        logits = np.load(finished / STUDY / "activations" / folder_of(*identity(row, side)) / "predictions.npy")
+        assert (logits.shape, logits.dtype) == ((100, 10), np.float32)
+        return logits.argmax(axis=1)
+
+    for row in rows:
+        a, b = answers(row, "_a"), answers(row, "_b")
+        right = [(answer == labels).mean() for answer in (a, b)]
+        expected = {
+            "agreement": (a == b).mean(),
+            "disagreement": (a != b).mean(),
+            "disagreement_least": abs(right[0] - right[1]),
+            "disagreement_most": min(1, 2 - sum(right)),
+        }
+        assert (row["layer_a"], row["layer_b"], row["n_images"]) == ("predictions", "predictions", "100")
+        assert (row["rank_a"], row["note"]) == ("", "")
+        if row["measure"] in expected:
+            assert float(row["value"]) == pytest.approx(expected[row["measure"]], abs=1e-12)
+
+
+def test_answers_have_the_accuracy_of_the_training(finished):
+    accuracies = {identity(row): row["test_accuracy"] for row in read(finished, "networks")}
+    answers = read(finished, "answers")
+    assert {identity(row): row["accuracy"] for row in answers} == accuracies
+    losses = {identity(row): float(row["test_loss"]) for row in read(finished, "networks")}
+    for row in answers:
+        assert float(row["cross_entropy"]) == pytest.approx(losses[identity(row)], rel=1e-5)
+        assert 0 <= float(row["ece"]) <= 1
+    classes = read(finished, "classes")
+    assert len(classes) == 10 * len(NETWORKS)
+    for network, accuracy in accuracies.items():
+        mine = [row for row in classes if identity(row) == network]
+        right = sum(float(row["accuracy"]) * int(row["images"]) for row in mine)
+        assert right / sum(int(row["images"]) for row in mine) == pytest.approx(float(accuracy))
 
 
 def test_table_of_provenance(finished):

@@ -26,7 +26,7 @@ from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
 from prunesim.study import chains, methods, paths
 from prunesim.study.closure import code_identity, code_text
-from prunesim.study.config import load_yaml
+from prunesim.study.config import load_yaml, tables_of
 
 
 configfile: ROOT / "config.yaml"
@@ -54,15 +54,21 @@ except PrunesimError as error:
 STUDY = f"results/{config['study']}"
 DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
-SPARSE = any(one["sparsity"] for one in config["methods"].values())
-TABLES = ["networks", "layers", "similarity", "claims", *(["sparsity"] if SPARSE else [])]
-FIGURES = figures_of(config["methods"])
+TABLES = tables_of(config)
+FIGURES = figures_of(TABLES, config["methods"])
 PAGES = ["explorer"]
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES), *PAGES]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 NETWORK = made_of(config["network"])
 
+CONNECTED = paths.connections(
+    config["connectivity"]["pairs"],
+    replicates=chains.dense_replicates(config),
+    methods=config["methods"],
+    rounds=methods.method_rounds(config),
+    chains=chains.chain_growth(config),
+)
 METHOD = "|".join(config["methods"]) or "none"
 SCORED = "|".join(name for name, one in config["methods"].items() if one["criterion"] in BY_GRADIENT) or "none"
 GIVEN = chains.given_networks(config)
@@ -119,6 +125,7 @@ def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
     knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES), "pages": PAGES}
     outside = [key for key in ("chains", "given") if key in knobs]
+    keys = [key for key in keys if key != "connectivity" or key in knobs]
     return settings(**{key: knobs[key] for key in (*keys, *outside)})
 
 
@@ -139,6 +146,12 @@ def dump_settings():
     outputs = {layer["name"]: layer["output"] for layer in listed if layer["output"] not in (None, layer["name"])}
     more = {"outputs": outputs, "layouts": config["network"]["layouts"]}
     return {"layers": DUMPED_LAYERS, **{key: value for key, value in more.items() if value}}
+
+
+def dump_training():
+    """The keys of the training that a dump depends on; the precision, for the answers, where it is not the default."""
+    keys = ["device", "threads", "deterministic", "channels_last"]
+    return section("training", *keys, *(["precision"] if config["training"]["precision"] != "float32" else []))
 
 
 def given_file(key):
@@ -242,6 +255,47 @@ def layers_activations(wildcards):
     return activation_files(folders, [f"{layer}.pooled.npy" for layer in LAYERS])
 
 
+def functional_answers(wildcards):
+    """The answers of a network and of all that it is compared with: earlier rounds, and earlier replicates."""
+    method, _, kk = wildcards.network.partition("/round")
+    round_, dense = int(kk or 0), chains.dense_of(config, method)
+    before = paths.answers_before(int(wildcards.rep), method, round_, dense)
+    folders = [folder for *_, folder in before] + [f"rep{wildcards.rep}/{wildcards.network}"]
+    return activation_files(folders, ["predictions.npy"])
+
+
+def dumped_answers():
+    """The answers of every network of the study."""
+    known = {key: value for key, value in growth().items() if key not in ("layers", "given", "connectivity")}
+    return activation_files([folder for *_, folder in paths.dumped_networks(**known)], ["predictions.npy"])
+
+
+def connectivity_plan():
+    """What the table of lines consists of; without any, nothing asks for it."""
+    return plan("replicates", "rounds", "methods", "connectivity")
+
+
+def connectivity_settings():
+    """What a job is told that evaluates a line; not which lines there are."""
+    keys = ("points", "train_images", "recalibration_images")
+    training = dump_training() | section("training", "validation")
+    return settings(
+        seed=config["seed"], network=NETWORK, training=training, connectivity=section("connectivity", *keys)
+    )
+
+
+def connected_weights(wildcards):
+    """The weights of both ends of a line."""
+    return [f"{STUDY}/networks/{folder}/weights.safetensors" for *_, folder in CONNECTED[wildcards.pair]]
+
+
+def connected_options(wildcards):
+    """The options that name both ends of a line."""
+    first, (replicate, method, round_, _) = CONNECTED[wildcards.pair]
+    start = " ".join(map(str, first[:3]))
+    return f"--start {start} --replicate {replicate} --method {method} --round {round_}"
+
+
 def network_files(name):
     """One file of every network of the study."""
     known = {key: value for key, value in growth().items() if key in ("replicates", "methods", "rounds", "chains")}
@@ -264,12 +318,13 @@ def growth():
         "layers": LAYERS,
         **({"chains": chains.chain_growth(config)} if config["chains"] else {}),
         **({"given": True} if chains.given_networks(config) else {}),
+        **({"connectivity": config["connectivity"]["pairs"]} if config["connectivity"]["pairs"] else {}),
     }
 
 
 def comparison_files():
     """Every comparison of the study."""
-    known = {key: value for key, value in growth().items() if key != "given"}
+    known = {key: value for key, value in growth().items() if key not in ("given", "connectivity")}
     return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**known)]
 
 
@@ -298,6 +353,13 @@ def comparison_settings(method):
     dense = chains.dense_of(config, method)
     own = {"dense": dense} if dense == method and method in config["chains"] else {}
     return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own)
+
+
+def functional_settings(method):
+    """What a comparison of answers is told; see `comparison_settings`."""
+    dense = chains.dense_of(config, method)
+    own = {"dense": dense} if dense == method and method in config["chains"] else {}
+    return settings(seed=config["seed"], **section("comparison", "blocks", "null_draws"), **own)
 
 
 def accepted_results():

@@ -299,6 +299,7 @@ rule dump:
             layer=DUMPED_LAYERS,
             suffix=[".npy", ".pooled.npy"],
         ),
+        predictions="<study>/activations/rep{rep}/{network}/predictions.npy",
         index="<study>/activations/rep{rep}/{network}/activations.json",
         record="<study>/provenance/activations/rep{rep}/{network}.json",
     log:
@@ -316,7 +317,7 @@ rule dump:
         settings=settings(
             seed=config["seed"],
             network=NETWORK,
-            training=section("training", "device", "threads", "deterministic", "channels_last"),
+            training=dump_training(),
             activations=section("activations", "images", "megabytes"),
             **dump_settings(),
         ),

@@ -23,7 +23,10 @@ rule provenance_table:
     params:
         code=code("table"),
         software=software("analysis"),
-        plan=plan("replicates", "rounds", "methods", "families", "layers", "dataset", "tables", "figures", "pages"),
+        plan=plan(
+            *("replicates", "rounds", "methods", "families", "layers", "connectivity"),
+            *("dataset", "tables", "figures", "pages"),
+        ),
         study=subpath(output[0], ancestor=2),
     shell:
         prunesim(

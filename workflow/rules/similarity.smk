@@ -88,6 +88,36 @@ rule compare_replicates:
         )
 
 
+rule compare_functional:
+    """Compare the answers of a network with those of all earlier rounds of its chain, and of all earlier replicates."""
+    input:
+        answers=functional_answers,
+        labels=multiext("<dataset>/", "test_labels.npy", "dataset.json"),
+    output:
+        table="<study>/comparisons/functional/rep{rep}/{network}.csv",
+        record="<study>/provenance/comparisons/functional/rep{rep}/{network}.json",
+    log:
+        "<study>/logs/comparisons/functional/rep{rep}/{network}.log",
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=doubling(1500),
+        runtime=doubling(2),
+        group_slot=1,
+    params:
+        code=code("similarity"),
+        software=software("analysis"),
+        settings=lambda wildcards: functional_settings(wildcards.network.partition("/")[0]),
+        activations=f"{STUDY}/activations",
+        dataset=DATASET,
+        identity=lambda wildcards: network_options(wildcards.network),
+    shell:
+        prunesim(
+            "similarity functional --settings {params.settings:q} --activations {params.activations:q}"
+            " --dataset {params.dataset:q} --replicate {wildcards.rep} {params.identity} --output {output.table:q}"
+        )
+
+
 rule networks_table:
     """One row a network, and one row a network and layer."""
     input:
@@ -116,7 +146,7 @@ rule networks_table:
         prunesim("table {wildcards.table} --study {params.study:q} --plan {params.plan:q}" " --output {output.table:q}")
 
 
-if SPARSE:
+if "sparsity" in TABLES:
 
     rule sparsity_table:
         """One row an epoch of every training that makes a network sparse."""
@@ -170,6 +200,35 @@ rule similarity_table:
         study=subpath(output[0], ancestor=2),
     shell:
         prunesim("table similarity --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
+
+
+rule answers_table:
+    """What the networks answer to all test images: one row a network, and one row a network and class."""
+    input:
+        answers=dumped_answers(),
+        labels=multiext("<dataset>/", "test_labels.npy", "dataset.json"),
+    output:
+        table=report(
+            "<study>/tables/{table}.csv",
+            caption="../report/tables.rst",
+            category="Tables",
+            labels={"table": "{table}"},
+        ),
+        record="<study>/provenance/tables/{table}.json",
+    log:
+        "<study>/logs/tables/{table}.log",
+    wildcard_constraints:
+        table="answers|classes",
+    localrule: True
+    conda:
+        "../../envs/analysis.yaml"
+    params:
+        code=code("table"),
+        software=software("analysis"),
+        plan=plan("replicates", "rounds", "methods", "families", "dataset"),
+        study=subpath(output[0], ancestor=2),
+    shell:
+        prunesim("table {wildcards.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
 
 
 rule claims_table:

@@ -10,17 +10,18 @@ from prunesim.activations.sampling import choose_images, choose_positions, posit
 from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
-from prunesim.networks.batches import dumping_batch
+from prunesim.networks.batches import dumping_batch, evaluation_batch
 from prunesim.networks.build import build_network
-from prunesim.networks.describe import outputs_of
+from prunesim.networks.describe import outputs_of, trace
 from prunesim.networks.narrowing import narrow
 from prunesim.networks.spec import dumped_layers
 from prunesim.networks.state import load_arrays
-from prunesim.storage.arrays import load_tensors
+from prunesim.storage.arrays import PREDICTIONS, load_tensors, save_array
 from prunesim.storage.files import atomic_path, sha256_file, write_json
 from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
-from prunesim.training.device import choose_device, make_exact
+from prunesim.training.device import autocast, choose_device, make_exact
+from prunesim.training.loop import answers
 
 
 def dump_activations(settings, dataset, weights, output, log=print):
@@ -29,7 +30,8 @@ def dump_activations(settings, dataset, weights, output, log=print):
     Parameters
     ----------
     settings : dict
-        ``seed``, ``network``, ``training`` (device, threads, ...), ``activations`` and ``layers`` (the names of the
+        ``seed``, ``network``, ``training`` (device, threads, ..., and precision where it is not float32),
+        ``activations`` and ``layers`` (the names of the
         layers, in the order of the forward pass). Optional are ``outputs`` (the names that layers of other names have
         in the network) and ``layouts`` (see `prunesim.networks.spec.dumped_layers`).
     dataset : path-like
@@ -38,7 +40,8 @@ def dump_activations(settings, dataset, weights, output, log=print):
         The network.
     output : path-like
         Folder for ``<layer>.npy`` (samples x neurons, float32; rows are image-major), ``<layer>.pooled.npy``
-        (images x channels, the spatial mean) and ``activations.json``.
+        (images x channels, the spatial mean), ``predictions.npy`` (logits of all test images, float32, images x
+        classes) and ``activations.json``.
 
     Returns
     -------
@@ -65,6 +68,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
         layers = _layers(network, shape, settings)
         _check_places(layers, full, weights)
     load_arrays(network, arrays, weights)
+    outputs, _ = trace(network, shape, settings["network"]["name"])
     network.to(device).eval()
 
     images, _ = load_images(dataset, "test")
@@ -81,11 +85,33 @@ def dump_activations(settings, dataset, weights, output, log=print):
     batches = to_tensor(images[chosen], device).split(dumping_batch(shape, [layer["shape"] for layer in layers]))
     normalise = normaliser(description["mean"], description["std"], training, device)
     index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
+    batch = evaluation_batch(shape, [layer["shape"] for layer in outputs])
+    predictions = _predict(network, to_tensor(images, device), normalise, training, batch, Path(output), weights)
     write_json(
         Path(output) / "activations.json",
-        {"images": chosen.tolist(), "positions_cap": cap, "layers": index, "device": str(device)},
+        {
+            "images": chosen.tolist(),
+            "positions_cap": cap,
+            "layers": index,
+            "predictions": predictions,
+            "device": str(device),
+        },
     )
     return {"device": str(device)}
+
+
+def _predict(network, images, normalise, training, batch, output, weights):
+    """Write the answers to all images, computed to the bit as when the network was evaluated after its training."""
+    precision = training.get("precision", "float32")
+    make_exact(training["threads"], training["deterministic"], precision)
+    if training["channels_last"]:
+        network.to(memory_format=torch.channels_last)
+    context = autocast(images.device, precision)
+    logits = torch.cat([found.cpu() for _, found in answers(network, images, normalise, context, batch)]).numpy()
+    if not np.isfinite(logits).all():
+        raise PrunesimError(f"{weights}: the answers are not all finite numbers.")
+    save_array(output / PREDICTIONS, logits)
+    return {"images": len(logits), "classes": logits.shape[1], "sha256": sha256_file(output / PREDICTIONS)}
 
 
 def _layers(network, shape, settings):

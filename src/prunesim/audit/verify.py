@@ -5,7 +5,7 @@ from pathlib import Path
 from prunesim.audit.activation_checks import check_activations
 from prunesim.audit.checks import check_dataset, check_record, checksums, content, guarded
 from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
-from prunesim.audit.table_checks import TABLES, check_similarity_table
+from prunesim.audit.table_checks import TABLES, check_line, check_similarity_table
 from prunesim.errors import PrunesimError
 from prunesim.storage.left_out import left_out_files
 
@@ -54,6 +54,9 @@ def verify_study(study):
     comparisons = sorted((study / "comparisons").rglob("*.csv"))
     for path in comparisons:
         problems += guarded(check_similarity_table, study, path, networks)
+    lines = sorted((study / "connectivity").rglob("*.csv"))
+    for path in lines:
+        problems += guarded(check_line, study, path, networks)
     records = sorted((study / "provenance").rglob("*.json"))
     for path in records:
         problems += guarded(check_record, study, path, checksum)
@@ -64,6 +67,7 @@ def verify_study(study):
         **({"given networks": given} if given else {}),
         "activations": len(activations),
         "comparisons": len(comparisons),
+        **({"lines": len(lines)} if lines else {}),
         "tables": len(tables),
         "records": len(records),
     }

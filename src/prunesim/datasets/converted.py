@@ -48,6 +48,12 @@ def load_images(folder, split):
     return images, labels
 
 
+def load_labels(folder, split):
+    """Return the labels of one split alone, int64, N; see `load_images`."""
+    name = f"{split}_labels.npy"
+    return load_checked(Path(folder) / name, load_description(folder)["sha256"][name])
+
+
 def find_dataset(results, sha256):
     """Return the folder of the data set with these checksums below ``results/datasets``, or None."""
     for path in sorted((Path(results) / "datasets").glob("*/dataset.json")):

@@ -40,6 +40,27 @@ FIGURES = {
         "category": "Similarity",
         "labels": {"figure": "dense network against the last round, layer by layer"},
     },
+    "functional": {
+        "module": "prunesim.figures.functional",
+        "tables": ["similarity", "networks", "answers"],
+        "settings": ["context", "dpi"],
+        "category": "Answers",
+        "labels": {"figure": "agreement with the dense network against remaining weights"},
+    },
+    "classes": {
+        "module": "prunesim.figures.classes",
+        "tables": ["classes"],
+        "settings": ["context", "dpi"],
+        "category": "Answers",
+        "labels": {"figure": "accuracy lost, class by class"},
+    },
+    "connectivity": {
+        "module": "prunesim.figures.connectivity",
+        "tables": ["connectivity", "networks"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Connectivity",
+        "labels": {"figure": "error on the lines between networks, and barriers"},
+    },
     "density": {
         "module": "prunesim.figures.density",
         "tables": ["layers"],
@@ -57,13 +78,15 @@ FIGURES = {
 }
 
 
-def figures_of(methods):
-    """Return the figures of a study by its methods: those of ADMM only where there is some.
+def figures_of(tables, methods):
+    """Return the figures of a study by its tables and methods, as in `FIGURES`; those of ADMM only where there is some.
 
     Parameters
     ----------
+    tables : collection of str
     methods : dict of str to dict
         Their settings; ``sparsity`` is read.
     """
     admm = any(method["sparsity"] and method["sparsity"]["admm"] for method in methods.values())
-    return {name: about for name, about in FIGURES.items() if name != "residuals" or admm}
+    found = {name: about for name, about in FIGURES.items() if set(about["tables"]) <= set(tables)}
+    return {name: about for name, about in found.items() if name != "residuals" or admm}

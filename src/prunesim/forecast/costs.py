@@ -19,6 +19,7 @@ START_UP = {
     "adopt": 1.3,
     "prune": 0.12,
     "dump": 1.2,
+    "connect": 1.3,
     "similarity": 0.13,
     "table": 0.12,
     "claims": 0.35,
@@ -39,6 +40,8 @@ PRICES = {
     # Kernels of 2,000 samples, prepared once a network and draw, compared once a pair and draw.
     "cka_rbf": {"prepared": 0.086, "compared": 0.0085},
     "mutual_knn": {"prepared": 0.05, "compared": 0.0045},
+    # Softmax and divergence of a class of an image.
+    "answers": {"probability": 4e-8},
     "fetching": {"file": 1.8e-3, "image": 4.9e-7, "byte": 2.2e-9},
     "pruning": {"weight": 5.7e-9},
     "writing": {"byte": 1.3e-9},
@@ -203,11 +206,13 @@ def training_memory(profile, settings, images, gpu):
     return {"imports": IMPORTED["torch"], **max(loading, computing, key=lambda parts: sum(parts.values()))}, {}
 
 
-def dumping_memory(profile, images, image, gpu):
-    """Return what a dump of some images of a shape holds at its peak; see `training_memory`.
+def dumping_memory(profile, all_images, images, gpu):
+    """Return what a dump of some of the test images holds at its peak; see `training_memory`.
 
-    Its parts are ``images``, ``weights``, ``outputs`` (of a batch), ``positions`` (while drawn) and ``imports``.
+    Its parts are ``images``, ``weights``, ``outputs`` (of a batch), ``positions`` (while drawn), ``evaluation``
+    (all test images, and a batch of them) and ``imports``.
     """
+    image = all_images.shape
     layers = profile.layers.values()
     batch = min(dumping_batch(image, layers), images)
     outputs = batch * dumping_bytes(image, layers)
@@ -216,6 +221,10 @@ def dumping_memory(profile, images, image, gpu):
     drawn = {"positions": 16 * min(images * places, max(KEYS_AT_ONCE, places))}
     stored = {"images": images * _size(image)}
     computing = {"weights": 4 * profile.parameters, "outputs": outputs}
+    # Answers: the images are copied with the channels in front.
+    evaluated = min(evaluation_batch(image, layers), all_images.test) * evaluation_bytes(image, layers)
+    answering = {"weights": computing["weights"], "evaluation": all_images.test * _size(image) + evaluated}
+    computing = max(computing, answering, key=lambda parts: sum(parts.values()))
     if gpu:
         host = max(drawn, {"outputs": 12 * batch * _largest(profile)}, key=lambda parts: sum(parts.values()))
         return {"imports": IMPORTED["cuda"], **stored, **host}, {"imports": GPU_CONTEXT, **stored, **computing}

@@ -15,9 +15,13 @@ from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.rewinding import first_step, rewind_file, round_training
 from prunesim.study import methods, paths
 from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks
+from prunesim.study.config import tables_of
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
+LINE_BYTES = 70
+# Rows of a pair of answers.
+ANSWER_MEASURES = 5
 
 
 class Machine(NamedTuple):
@@ -102,6 +106,7 @@ def study_jobs(config, images, profile, machine):
     growth = {"methods": config["methods"], "rounds": methods.method_rounds(config)}
     growth |= {"replicates": dense_replicates(config)}
     growth |= {"chains": rules.chains, "given": bool(given_networks(config))}
+    growth |= {"connectivity": config["connectivity"]["pairs"]}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
     return [*jobs, *rules.tables_and_figures(jobs)]
@@ -127,6 +132,13 @@ class _Rules:
         self.tflops = machine.tflops or costs.GPU_TFLOPS[self.training["precision"]]
         self.methods = config["methods"]
         self.chains = chain_growth(config)
+        self.connections = paths.connections(
+            config["connectivity"]["pairs"],
+            dense_replicates(config),
+            config["methods"],
+            methods.method_rounds(config),
+            self.chains,
+        )
         self.layers = compared_layers(config["network"], config["comparison"]["layers"])
         self.held_out = round(self.training["validation"] * images.train)
         self.steps_per_epoch = ceil((images.train - self.held_out) / self.training["batch_size"])
@@ -155,6 +167,8 @@ class _Rules:
         kind, _, rest = name.partition("/")
         if kind == "comparisons":
             return self.comparison(rest)
+        if kind == "connectivity":
+            return self.connect(name, rest)
         if kind == "activations":
             return self.dump(rest)
         if rest == "given":
@@ -287,12 +301,16 @@ class _Rules:
     def dump(self, folder):
         images = self.dumped_images
         written = sum(4 * images * shape[0] * (self.positions[name] + 1) for name, shape in self.profile.layers.items())
+        answered = 4 * self.images.test * self.images.classes
         work = costs.dumping_work(self.profile, images, written)
+        # Of the answers to all test images.
+        work["mac"] += self.images.test * self.profile.macs
+        work["byte"] += answered
         if self.on_gpu:
             seconds = 2 * work.pop("mac") / (self.tflops * 1e12) + costs.price("dumping", work)
         else:
             seconds = costs.price("dumping", work)
-        holds, gpu_holds = costs.dumping_memory(self.profile, images, self.images.shape, self.on_gpu)
+        holds, gpu_holds = costs.dumping_memory(self.profile, self.images, images, self.on_gpu)
         return self.job(
             "dump",
             f"activations/{folder}",
@@ -305,13 +323,46 @@ class _Rules:
             gpu_memory=sum(gpu_holds.values()),
             holds=holds,
             gpu_holds=gpu_holds,
-            writes={"activations": written},
+            writes={"activations": written + answered},
+        )
+
+    def connect(self, name, line):
+        """Return the job that evaluates the networks on a line."""
+        first, second = (folder for *_, folder in self.connections[line])
+        images, settings = self.images, self.config["connectivity"]
+        train, statistics = (
+            min(settings[f"{x}_images"], images.train - self.held_out) for x in ("train", "recalibration")
+        )
+        # A network without batch normalisation takes half.
+        evaluated = settings["points"] * (2 * (images.test + train) + statistics)
+        batches = evaluated / evaluation_batch(images.shape, self.profile.layers.values())
+        work = costs.training_work(self.profile, 0, 0, evaluated, batches)
+        if self.on_gpu:
+            seconds = costs.gpu_training_seconds(work, self.tflops)
+        else:
+            seconds = costs.price("training", work) / self.training["threads"] ** costs.THREADS_POWER
+        holds, gpu_holds = costs.training_memory(self.profile, self.training, images, self.on_gpu)
+        return self.job(
+            "connect",
+            name,
+            ["fetch", f"networks/{first}", f"networks/{second}"],
+            "connect",
+            seconds + self.checking(2 * self.state),
+            cores=self.training["threads"],
+            gpus=int(self.on_gpu),
+            memory=sum(holds.values()),
+            gpu_memory=sum(gpu_holds.values()),
+            holds=holds,
+            gpu_holds=gpu_holds,
+            writes={"records": 2 * settings["points"] * LINE_BYTES},
         )
 
     def comparison(self, name):
         """Return the job of one comparison; its name is that of its file, as `paths.comparisons` makes it."""
         family, replicate, *where = name.split("/")
         replicate = int(replicate.removeprefix("rep"))
+        if family == "functional":
+            return self.answers(name, replicate, *where)
         if family == "layers":
             folders = [self.dense(replicate, where[0]), f"rep{replicate}/{'/'.join(where)}"]
             widths = [self.profile.layers[layer][0] for layer in self.layers]
@@ -329,6 +380,25 @@ class _Rules:
         widths = [self.profile.layers[layer][0]] * len(folders)
         samples = self.dumped_images * self.positions[layer]
         return self.compared(name, folders, widths, [(i, last) for i in range(last)], samples)
+
+    def answers(self, name, replicate, method, job="round00"):
+        """Return the job that compares the answers of one network."""
+        settings, round_ = self.config["comparison"], int(job.removeprefix("round"))
+        dense = dense_of(self.config, method)
+        before = [folder for *_, folder in paths.answers_before(replicate, method, round_, dense)]
+        folders = [*before, paths.network(replicate, method, round_, dense)]
+        size = self.images.test * self.images.classes
+        looks = len(before) * (1 + settings["null_draws"])
+        rows = len(before) * ANSWER_MEASURES
+        return self.job(
+            "compare_functional",
+            f"comparisons/{name}",
+            ["fetch", *(f"activations/{folder}" for folder in folders)],
+            "similarity",
+            costs.price("answers", {"probability": looks * size}) + self.checking(4 * size * len(folders)),
+            memory=costs.IMPORTED["numpy"] + 80 * size,
+            writes={"records": ROW_BYTES * rows},
+        )
 
     def dense(self, replicate, method):
         """Return the folder of the network that the rounds of a method start from."""
@@ -357,6 +427,11 @@ class _Rules:
         networks = [job.name for job in jobs if job.rule in NETWORK_RULES]
         comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
+        dumps = [job.name for job in jobs if job.rule == "dump"]
+        lines = [job.name for job in jobs if job.rule == "connect"]
+        answers = [name for name in tables_of(self.config) if name in ("answers", "classes")]
+        size = len(dumps) * self.images.test * self.images.classes
+        answered = costs.price("answers", {"probability": size}) + self.checking(4 * size)
         notes = rows + NOTES_BYTES * len(jobs)
         reading = {count: costs.price("tabling", {"file": count}) for count in (len(comparisons), len(jobs))}
         sparse = [job.name for job in jobs if job.rule == "sparsify"]
@@ -372,11 +447,17 @@ class _Rules:
                 writes={"records": rows},
             ),
             *([self.job("sparsity_table", "tables/sparsity", sparse, "table", 0)] if sparse else []),
+            *(self.job("answers_table", f"tables/{name}", ["fetch", *dumps], "table", answered) for name in answers),
+            *(
+                self.job("connectivity_table", "tables/connectivity", lines, "table", 0)
+                for name in tables_of(self.config)
+                if name == "connectivity"
+            ),
             self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0),
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
-            for name, about in figures_of(self.methods).items()
+            for name, about in figures_of(tables_of(self.config), self.methods).items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
         explored = {key: price * rows / ROW_BYTES for key, price in costs.EXPLORED_ROW.items()}

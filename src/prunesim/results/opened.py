@@ -10,6 +10,7 @@ from prunesim.errors import PrunesimError
 from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.spec import own_file
 from prunesim.pruning.masks import check_mask
+from prunesim.results.answers import load_predictions
 from prunesim.results.comparison import load_activations
 from prunesim.results.reading import read_whole_table
 from prunesim.storage.arrays import load_metadata, load_tensors
@@ -127,6 +128,10 @@ class Study:
         """
         folder = paths.network(replicate, method, round)
         return load_activations(self.folder / "activations" / folder, layer, pooled)[0]
+
+    def predictions(self, *, replicate=0, method="dense", round=0):
+        """Return what one network answers to all test images: logits, images x classes, float32."""
+        return load_predictions(self.folder / "activations" / paths.network(replicate, method, round, method))
 
     def network(self, *, replicate=0, method="dense", round=0):
         """Return one network as a plain module in eval mode, on the CPU.

@@ -15,11 +15,17 @@ _PAIR = [f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "ro
 COLUMNS = {
     "networks": ["replicate", "method", "round", "density", "test_accuracy"],
     "layers": ["replicate", "method", "round", "layer", "density"],
+    "answers": ["replicate", "method", "round", "accuracy", "ece"],
+    "connectivity": [
+        *(f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")),
+        *("alpha", "train_error", "test_error", "recalibrated"),
+    ],
+    "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
     "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
 }
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
-_TEXT |= {"claim", "statement", "verdict", "source"}
+_TEXT |= {"recalibrated", "class", "claim", "statement", "verdict", "source"}
 
 
 def read_table(folder, name):
@@ -29,7 +35,8 @@ def read_table(folder, name):
     ----------
     folder : path-like
         The folder ``tables`` of the study.
-    name : {"networks", "layers", "similarity", "sparsity"}
+    name : str
+        One of `COLUMNS`.
 
     Returns
     -------
@@ -127,6 +134,8 @@ def select(similarity, family, measure):
     PrunesimError
         If the table has values, but none of this measure.
     """
+    # Answers have measures of their own.
+    similarity = similarity[similarity["family"] != "functional"]
     if len(similarity) and measure not in set(similarity["measure"]):
         known = ", ".join(sorted(similarity["measure"].unique()))
         raise PrunesimError(
@@ -154,6 +163,23 @@ def between_replicates(similarity, measure):
     rows = select(similarity, "replicates", measure)
     rows = rows[(rows["round_a"] == 0) & (rows["round_b"] == 0)]
     return _renamed(rows.assign(other=rows["replicate_a"]), "other")
+
+
+def answers_of_rounds(similarity, measure):
+    """Return a measure of the answers of the dense network and each round; columns as in `dense_to_rounds`."""
+    rows = _functional(similarity, measure)
+    return _renamed(rows[(rows["replicate_a"] == rows["replicate_b"]) & (rows["round_a"] == 0)])
+
+
+def dense_answers(similarity, measure):
+    """Return a measure of the answers of dense networks of different replicates; columns as in `between_replicates`."""
+    rows = _functional(similarity, measure)
+    rows = rows[(rows["replicate_a"] != rows["replicate_b"]) & (rows["round_a"] == 0) & (rows["round_b"] == 0)]
+    return _renamed(rows.assign(other=rows["replicate_a"]), "other")
+
+
+def _functional(similarity, measure):
+    return similarity[(similarity["family"] == "functional") & (similarity["measure"] == measure)]
 
 
 def base_of(networks, method):

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
+from prunesim.results.answers import answers_table, classes_table
 from prunesim.results.sparsity import sparsity_table
-from prunesim.storage.columns import LAYERS, NETWORKS, PROVENANCE, SIMILARITY
+from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.study import paths
@@ -56,10 +57,22 @@ def layers_table(study, plan):
 def similarity_table(study, plan):
     """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
     rows = []
-    for file in paths.comparisons(**{key: value for key, value in _growth(plan).items() if key != "given"}):
+    for file in paths.comparisons(
+        **{key: value for key, value in _growth(plan).items() if key not in ("given", "connectivity")}
+    ):
         read_made(study, record_path(f"comparisons/{file.removesuffix('.csv')}"))
         rows += read_rows(Path(study) / "comparisons" / file, SIMILARITY)
     return SIMILARITY, rows
+
+
+def connectivity_table(study, plan):
+    """Return the rows of all lines between networks; ``plan`` also has ``connectivity``, see `networks_table`."""
+    keys = ("replicates", "methods", "rounds", "chains")
+    rows = []
+    for name in paths.connections(plan["connectivity"], **{key: plan[key] for key in keys if key in plan}):
+        read_made(study, record_path(f"connectivity/{name}"))
+        rows += read_rows(Path(study) / "connectivity" / f"{name}.csv", CONNECTIVITY)
+    return CONNECTIVITY, rows
 
 
 def provenance_table(study, plan):
@@ -95,12 +108,15 @@ TABLES = {
     "layers": layers_table,
     "similarity": similarity_table,
     "sparsity": sparsity_table,
+    "answers": answers_table,
+    "classes": classes_table,
+    "connectivity": connectivity_table,
     "provenance": provenance_table,
 }
 
 
 def _growth(plan):
-    known = ("families", "replicates", "methods", "rounds", "layers", "chains", "given")
+    known = ("families", "replicates", "methods", "rounds", "layers", "chains", "given", "connectivity")
     return {key: plan[key] for key in known if key in plan}
 
 

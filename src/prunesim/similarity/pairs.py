@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.similarity.calibration import calibrated
 from prunesim.similarity.checks import check_matrix, check_pairs, check_rows, few_samples, refusal, settled, whole
 from prunesim.similarity.gradients import influence
 from prunesim.similarity.jackknife import MINIMUM_BLOCKS, half_bias, halves, jackknife_interval, leave_one_out
@@ -66,9 +67,10 @@ def compare_pairs(
     -------
     list of dict
         One a pair and measure, in that order, with the keys ``a``, ``b``, ``measure``, ``value``, ``ci_low``,
-        ``ci_high``, ``null``, ``drawn`` (what the null is the mean of), ``n_images``, ``n_samples``, ``rank_a``,
-        ``rank_b``, ``note``. What cannot be computed is
-        None, with the reason in ``note``, which is "" otherwise. Kernel measures count the samples that they use.
+        ``ci_high``, ``null``, ``drawn`` (what the null is the mean of), ``calibrated`` and ``p_value`` (see
+        `prunesim.similarity.calibration`), ``n_images``, ``n_samples``, ``rank_a``, ``rank_b``, ``note``. What cannot
+        be computed is None, with the reason in ``note``, which is "" otherwise. Kernel measures count the samples that
+        they use.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def _compare(layers, names, pairs, measures, settings, about):
                     row["value"], row["note"] = float(values[0]), interval_note
                     if with_interval:
                         row |= exact_interval(measure, values, subset.sizes)
-            rows.append(settled(row, measure))
+            rows.append(calibrated(settled(row, measure), measure))
         return rows
 
     return [row for rows in spread(rows_of, range(len(pairs))) for row in rows]

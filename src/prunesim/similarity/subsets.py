@@ -12,6 +12,7 @@ from prunesim.study.seeds import derive_seed
 
 # Kernels of 2,000 samples take 32 MB each.
 KEPT_KERNELS = 12
+PAIRS_AT_ONCE = 10
 
 
 class KernelSubset:
@@ -62,24 +63,37 @@ class KernelSubset:
                 return measure.prepare(self.sample(matrices[i], draw), blocks, **settings[name])
 
             prepare = lru_cache(KEPT_KERNELS)(prepare)
-            for i, j in sorted(set(pairs)):
-                if refusal(measure, len(self.rows), networks[i], networks[j]):
-                    continue
-                try:
-                    values = measure.function(prepare(i), prepare(j), self.blocks, **settings[name])
-                except PrunesimError as error:
-                    results[i, j, name] = None, [], f"no value: {error}"
-                    continue
-                null = []
-                for draw in range(draws if self.n_images > 1 else 0):
-                    try:
-                        first, second = self._whole(prepare(i)), prepare(j, draw)
-                        null.append(float(measure.function(first, second, None, **settings[name])[0]))
-                    except PrunesimError:
-                        null = []
-                        break
-                results[i, j, name] = values, null, ""
+            distinct = sorted(set(pairs))
+            # Pairs that often have a network in common: what a draw makes of it serves them all.
+            for first in range(0, len(distinct), PAIRS_AT_ONCE):
+                results |= {
+                    (*pair, name): found
+                    for pair, found in self._some(
+                        distinct[first : first + PAIRS_AT_ONCE], networks, measure, prepare, settings[name], draws
+                    ).items()
+                }
         return results
+
+    def _some(self, pairs, networks, measure, prepare, settings, draws):
+        """Return {pair: (stack of values or None, values drawn for the null, note)} of one measure."""
+        found = {}
+        for i, j in pairs:
+            if refusal(measure, len(self.rows), networks[i], networks[j]):
+                continue
+            try:
+                values = measure.function(prepare(i), prepare(j), self.blocks, **settings)
+                found[i, j] = values, [], ""
+            except PrunesimError as error:
+                found[i, j] = None, [], f"no value: {error}"
+        drawn_of = {pair: drawn for pair, (values, drawn, _) in found.items() if values is not None}
+        for draw in range(draws if self.n_images > 1 else 0):
+            for (i, j), drawn in list(drawn_of.items()):
+                try:
+                    first, second = self._whole(prepare(i)), prepare(j, draw)
+                    drawn.append(float(measure.function(first, second, None, **settings)[0]))
+                except PrunesimError:
+                    drawn_of.pop((i, j)).clear()
+        return found
 
     @staticmethod
     def _whole(prepared):

@@ -11,6 +11,9 @@ from safetensors.numpy import save
 from prunesim.errors import PrunesimError
 from prunesim.storage.files import atomic_path, damaged, sha256_file
 
+# The answers of a network, beside the activations of its layers.
+PREDICTIONS = "predictions.npy"
+
 
 def layer_of(tensor):
     """Return the layer that a weight tensor belongs to; ``attn.in_proj_weight`` is that of ``attn.in_proj``."""
@@ -104,6 +107,16 @@ def load_tensors(path):
     if header and header.get("sha256") != _checksum(tensors, header.get("metadata")):
         raise damaged(path)
     return tensors, header.get("metadata", {})
+
+
+def tensors_in_turn(path):
+    """Yield the names and arrays of a safetensors file, in the order of the names, holding one at a time.
+
+    Without a look at the checksum, which needs all of them; see `load_tensors`.
+    """
+    with _opened(path) as file:
+        for name in sorted(file.keys()):
+            yield name, file.get_tensor(name)
 
 
 def load_metadata(path):

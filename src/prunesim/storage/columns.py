@@ -24,6 +24,8 @@ SIMILARITY = (
     "ci_low",
     "ci_high",
     "null",
+    "calibrated",
+    "p_value",
     "n_images",
     "n_samples",
     "rank_a",
@@ -49,6 +51,20 @@ SPARSITY = (
     "penalty",
     "zeros",
     "note",
+)
+ANSWERS = ("replicate", "method", "round", "images", "accuracy", "cross_entropy", "ece")
+CLASSES = ("replicate", "method", "round", "class", "images", "accuracy")
+CONNECTIVITY = (
+    "replicate_a",
+    "method_a",
+    "round_a",
+    "replicate_b",
+    "method_b",
+    "round_b",
+    "alpha",
+    "train_error",
+    "test_error",
+    "recalibrated",
 )
 PROVENANCE = (
     "artifact",

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.errors import PrunesimError
+from prunesim.storage.arrays import PREDICTIONS
 from prunesim.storage.files import read_json
 
 WANTED = "a .npy file with one array of samples x neurons"
@@ -68,12 +69,15 @@ def files_in(folder, pooled=False):
     PrunesimError
         If there is none.
     """
-    found = [path for path in folder.glob("*.npy") if path.name.endswith(".pooled.npy") == pooled]
+    index = folder / "activations.json"
+    known = read_json(index) if index.exists() else {"layers": {}}
+    # What the network answers lies there too, and is no layer.
+    others = {PREDICTIONS} if "predictions" in known else set()
+    found = [p for p in folder.glob("*.npy") if p.name.endswith(".pooled.npy") == pooled and p.name not in others]
     if not found:
         what = ".pooled.npy" if pooled else ".npy"
         raise PrunesimError(f"{folder} holds no {what} files; give a folder of activations, or the files themselves.")
-    index = folder / "activations.json"
-    order = list(read_json(index)["layers"]) if index.exists() else []
+    order = list(known["layers"])
     layers = {path: path.name.removesuffix(".npy").removesuffix(".pooled") for path in found}
 
     def place(path):

@@ -27,6 +27,13 @@ def check_layers(config, layers):
     """
     asked = config["comparison"]["layers"]
     names = [name for name, _ in layers]
+    if "predictions" in names:
+        refuse(
+            [
+                "network.layers: a layer called predictions would lie where the answers of the network do; give it "
+                "another name, such as {name: answer, output: predictions}."
+            ]
+        )
     kinds = list(dict.fromkeys(kind for _, kind in layers))
     problems = []
     for word in [asked] if isinstance(asked, str) else asked:

@@ -33,6 +33,14 @@ def load_yaml(path):
         raise PrunesimError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
 
 
+def tables_of(config):
+    """Return the tables that a study has, less that of its provenance."""
+    answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
+    lines = ["connectivity"] if config["connectivity"]["pairs"] else []
+    sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
+    return ["networks", "layers", "similarity", *answers, *lines, *sparse, "claims"]
+
+
 def check_config(config, schema, command_line=None):
     """Return a configuration with all defaults filled in.
 

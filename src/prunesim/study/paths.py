@@ -63,7 +63,8 @@ def comparisons(families, replicates, methods, rounds, layers, chains=None):
 
     Each rounds file compares one network with all earlier rounds of its chain at one layer; each layers file the
     dense network with the last round, all layers with all; each replicates file one replicate with those before it
-    at one layer, for the dense network and the last round.
+    at one layer, for the dense network and the last round. Each functional file compares the answers of one network,
+    see `answers_before`.
     """
     chains = chains or {}
     lines = [(r, method, rounds[method]) for r in range(replicates) for method in methods]
@@ -85,6 +86,9 @@ def comparisons(families, replicates, methods, rounds, layers, chains=None):
             ends = [about["rounds"]] if about["dense"] == "dense" else [0, about["rounds"]]
             folders += [network(r, name, k, about["dense"]) for r in range(1, about["replicates"]) for k in ends]
         files += [f"replicates/{folder}/{layer}.csv" for folder in folders for layer in layers]
+    if "functional" in families:
+        known = networks(replicates, methods, rounds, chains)
+        files += [f"functional/{folder}.csv" for r, _, k, folder in known if r or k]
     return files
 
 
@@ -92,11 +96,65 @@ def _shares_dense(name, chains):
     return name not in chains or chains[name]["dense"] == "dense"
 
 
+def answers_before(replicate, method, round_, dense="dense"):
+    """Return ``(replicate, method, round, folder)`` of each network whose answers one is compared with.
+
+    All earlier rounds of its chain, and its counterparts in all earlier replicates; `dense` as in `network`.
+    """
+    rounds = [(replicate, *one) for one in chain(replicate, method, round_ - 1, dense)]
+    return [*rounds, *((r, method, round_, network(r, method, round_, dense)) for r in range(replicate))]
+
+
+def connections(pairs, replicates, methods, rounds, chains=None):
+    """Return the lines between networks of a study, ``{name: (first, second)}``.
+
+    Parameters
+    ----------
+    pairs : iterable of str
+        ``dense`` (the dense network and each round), ``rounds`` (each round and the one before it) and ``replicates``
+        (the dense networks, and the last rounds, of each two replicates).
+    replicates, methods, rounds, chains
+        See `networks`.
+
+    Returns
+    -------
+    dict
+        The name is that of the file, less its ending, relative to the folder ``connectivity``; the ends are
+        ``(replicate, method, round, folder)``. A line that belongs to two sorts is there once.
+    """
+    chains = chains or {}
+    lines = [(r, method, rounds[method], "dense") for r in range(replicates) for method in methods]
+    lines += [
+        (r, name, about["rounds"], about["dense"]) for name, about in chains.items() for r in range(about["replicates"])
+    ]
+    found, known = {}, set()
+
+    def add(name, first, second):
+        if (first, second) not in known:
+            known.add((first, second))
+            found[name] = (first, second)
+
+    for kind in ("dense", "rounds"):
+        for r, method, last, base in lines if kind in pairs else ():
+            members = [(r, *one) for one in chain(r, method, last, base)]
+            for k in range(1, last + 1):
+                add(f"{kind}/{members[k][-1]}", members[0 if kind == "dense" else k - 1], members[k])
+    if "replicates" in pairs:
+        ends = [(r, "dense", 0, "dense") for r in range(replicates)]
+        ends += [(r, method, last, base) for r, method, last, base in lines if last]
+        ends += [(r, name, 0, name) for r, name, _, base in lines if base == name]
+        for r, method, k, base in ends:
+            for earlier in range(r):
+                first, second = ((x, method, k, network(x, method, k, base)) for x in (earlier, r))
+                add(f"replicates/{second[-1]}/rep{earlier}", first, second)
+    return found
+
+
 def dumped_networks(families, replicates, methods, rounds, chains=None):
     """Return the networks, as `networks` does, whose activations the comparisons of a study need."""
 
     def needed(round_, count, last):
-        if "rounds" in families and last > 0:
+        if "functional" in families or ("rounds" in families and last > 0):
             return True
         ends = ("layers" in families and last > 0) or ("replicates" in families and count > 1)
         return ends and round_ in (0, last)
@@ -159,7 +217,7 @@ def _scored(settings):
     return settings["criterion"] in BY_GRADIENT and not settings["control"]
 
 
-def jobs(families, replicates, methods, rounds, layers, chains=None, given=False):
+def jobs(families, replicates, methods, rounds, layers, chains=None, given=False, connectivity=()):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
     Parameters
@@ -169,6 +227,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
         parameters are those of `comparisons`.
     given : bool
         Some networks come from files, which are checked first.
+    connectivity : iterable of str
+        See `connections`.
     """
     rewound = {rewind_file(method["rewind"]) for name, method in methods.items() if rounds[name]}
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
@@ -192,4 +252,5 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
             f"comparisons/{file.removesuffix('.csv')}"
             for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
+        *(f"connectivity/{name}" for name in connections(connectivity, replicates, methods, rounds, chains)),
     ]

@@ -17,6 +17,21 @@ from prunesim.training.penalty import Penalty
 from prunesim.training.schedule import learning_rates
 
 
+def answers(network, images, normalise, autocast, batch_size=EVALUATION):
+    """Yield the first image and the answers, float32, images x classes, of each batch; see `evaluate`.
+
+    In eval mode and without gradients; the mode of the network is restored.
+    """
+    training = network.training
+    network.eval()
+    with torch.no_grad():
+        for start in range(0, len(images), batch_size):
+            with autocast():
+                output = main_output(network(normalise(images[start : start + batch_size])))
+            yield start, output.float()
+    network.train(training)
+
+
 def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION):
     """Return the mean cross-entropy and the accuracy (correct / N) on a set of images.
 
@@ -38,18 +53,12 @@ def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION
     -------
     loss, accuracy : float
     """
-    training = network.training
-    network.eval()
     loss = torch.zeros((), dtype=torch.float64 if images.device.type != "mps" else torch.float32, device=images.device)
     correct = torch.zeros((), dtype=torch.int64, device=images.device)
-    with torch.no_grad():
-        for start in range(0, len(images), batch_size):
-            batch, target = images[start : start + batch_size], labels[start : start + batch_size]
-            with autocast():
-                output = main_output(network(normalise(batch)))
-            loss += functional.cross_entropy(output.float(), target, reduction="sum")
-            correct += (output.argmax(1) == target).sum()
-    network.train(training)
+    for start, output in answers(network, images, normalise, autocast, batch_size):
+        target = labels[start : start + len(output)]
+        loss += functional.cross_entropy(output, target, reduction="sum")
+        correct += (output.argmax(1) == target).sum()
     return loss.item() / len(images), correct.item() / len(images)
 
 
