@@ -161,7 +161,7 @@ def test_catalogue_entries_are_complete(name):
     entry = FIGURES[name]
     assert entry["module"] == f"prunesim.figures.{name}"
     assert callable(importlib.import_module(entry["module"]).draw)
-    assert set(entry["tables"]) <= {"networks", "layers", "similarity"}
+    assert set(entry["tables"]) <= {"networks", "layers", "similarity", "answers", "classes", "connectivity"}
     assert {"context", "dpi"} <= set(entry["settings"]) <= {"measure", "context", "palette", "dpi", "layers"}
     assert entry["category"]
     assert all(isinstance(value, str) for value in entry["labels"].values())

@@ -68,7 +68,7 @@ def _barriers(axis, lines, left):
     sorts = sorted(set(zip(found["pair"], found["method_b"], strict=True)) - {("replicates", "dense")})
     colours = sns.color_palette("colorblind", max(len(sorts), 1))
     best = _best(found)
-    for (pair, method), colour in zip(sorts, colours, strict=True):
+    for (pair, method), colour in zip(sorts, colours, strict=False):
         for recalibrated in sorted(set(found["recalibrated"])):
             rows = found[(found["pair"] == pair) & (found["recalibrated"] == recalibrated)]
             # Dense networks of different replicates stand at the left of each method.
@@ -84,7 +84,8 @@ def _barriers(axis, lines, left):
     style.percent_ticks(axis.xaxis, left.min())
     axis.set_xlabel("Weights remaining (%, log scale)")
     axis.set_ylabel("Barrier (percentage points)")
-    axis.legend(frameon=False, loc="best", fontsize="small")
+    if sorts:
+        axis.legend(frameon=False, loc="best", fontsize="small")
     style.faint_grid(axis)
 
 

@@ -43,7 +43,7 @@ def draw(tables, settings):
         axis.set_xscale("log")
         axis.set_xlim(115, min(left.min(), 80) / 1.15)
         style.percent_ticks(axis.xaxis, left.min())
-        axis.locator_params(axis="y", nbins=6)
+        axis.locator_params(axis="y", nbins=6, prune="upper")
         low, high = axis.get_ylim()
         axis.set_ylim(max(low, -0.02 * unit), min(high, 1.04 * unit))
         axis.set_xlabel("Weights remaining (%, log scale)")
