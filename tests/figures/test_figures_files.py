@@ -23,6 +23,7 @@ from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.figures import style
 from prunesim.figures.catalogue import FIGURES
+from prunesim.results.reading import COLUMNS
 
 ROOT = Path(__file__).parents[2]
 CAPTIONS = ROOT / "workflow" / "report"
@@ -161,7 +162,7 @@ def test_catalogue_entries_are_complete(name):
     entry = FIGURES[name]
     assert entry["module"] == f"prunesim.figures.{name}"
     assert callable(importlib.import_module(entry["module"]).draw)
-    assert set(entry["tables"]) <= {"networks", "layers", "similarity", "answers", "classes", "connectivity"}
+    assert set(entry["tables"]) <= {*COLUMNS}
     assert {"context", "dpi"} <= set(entry["settings"]) <= {"measure", "context", "palette", "dpi", "layers"}
     assert entry["category"]
     assert all(isinstance(value, str) for value in entry["labels"].values())
@@ -212,4 +213,4 @@ def test_tables_of_one_study_only_have_finite_numbers():
     assert np.isfinite(study["similarity"]["value"]).all()
     assert study["networks"]["test_accuracy"].between(0, 1).all()
     assert study["layers"]["density"].between(0, 1).all()
-    assert set(study["similarity"]["family"]) == {"rounds", "layers", "replicates"}
+    assert set(study["similarity"]["family"]) == {"rounds", "layers", "replicates", "functional"}
