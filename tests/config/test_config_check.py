@@ -59,7 +59,14 @@ def test_schema_is_valid_and_refuses_unknown_keys_everywhere():
             walk(schema["items"], f"{path}[]")
 
     walk(SCHEMA, "")
-    assert open_mappings == [".network.arguments", ".network.layouts", ".methods", ".methods.*.density", ".chains"]
+    assert open_mappings == [
+        ".network.arguments",
+        ".network.layouts",
+        ".methods",
+        ".methods.*.fraction",
+        ".methods.*.density",
+        ".chains",
+    ]
 
 
 def test_defaults_are_config_yaml():

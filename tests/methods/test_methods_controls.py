@@ -170,7 +170,7 @@ def test_jobs_of_methods_with_rounds_of_their_own():
         ),
         (
             "{c: {density: {conv1: 0.5}, scope: erk}}",
-            "methods.c.density names the density of each layer; scope erk would give them others.",
+            "methods.c.density is told layer by layer; scope erk would give them other densities.",
         ),
     ],
 )

@@ -27,6 +27,11 @@ SOME = {"a.weight": 10, "b.weight": 51, "c.weight": 7}
             {"scope": "global", "density": {"[ab]": 0.1, "b": 0.5}},
             [(["a.weight"], 2), (["b.weight"], 50), (["c.weight"], 7)],
         ),
+        (
+            SOME,
+            {"scope": "layer", "fraction": {"*": 0.2, "c": 0.1}},
+            [(["a.weight"], 8), (["b.weight"], 41), (["c.weight"], 6)],
+        ),
     ],
 )
 def test_counts(remaining, settings, expected):

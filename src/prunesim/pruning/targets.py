@@ -23,8 +23,8 @@ def targets(shapes, remaining, *, scope, fraction=None, density=None):
     scope : str
         ``global`` ranks all together; ``layer`` leaves the same share of each, a uniform density; ``erk`` leaves the
         density of each that an Erdos-Renyi-Kernel graph has (Evci et al. 2020, section 3).
-    fraction : float, optional
-        Share of the remaining weights that go: ``round(fraction * remaining)`` of each group.
+    fraction : float or dict of str to float, optional
+        Share of the remaining weights that go: ``round(fraction * remaining)`` of each group; or by layer.
     density : float or dict of str to float, optional
         Share of all weights that stay, ``round(density * weights)`` of each group; by layer, or else
         the first pattern that fits; layers without one stay as they are. Wins over `fraction`.
@@ -41,9 +41,9 @@ def targets(shapes, remaining, *, scope, fraction=None, density=None):
     """
     names = sorted(shapes)
     sizes = {name: int(np.prod(shapes[name])) for name in names}
-    if isinstance(density, dict):
-        counts = {name: _of_layer(name, sizes[name], remaining[name], density) for name in names}
-        return [([name], counts[name]) for name in names]
+    share = fraction if density is None else density
+    if isinstance(share, dict):
+        return [([name], _of_layer(name, sizes[name], remaining[name], share, density is None)) for name in names]
     groups = [[name] for name in names] if scope == "layer" else [names]
     counted = [(group, _count(group, sizes, remaining, fraction, density)) for group in groups]
     if scope != "erk":
@@ -69,13 +69,14 @@ def _count(group, sizes, remaining, fraction, density):
     return count
 
 
-def _of_layer(name, size, left, density):
+def _of_layer(name, size, left, shares, of_remaining):
+    """Return how many weights of a tensor stay by a share for its layer, as a name or else a pattern."""
     layer = layer_of(name)
-    fits = (share for pattern, share in density.items() if fnmatchcase(layer, pattern))
-    share = density.get(layer, next(fits, None))
+    share = shares.get(layer, next((share for pattern, share in shares.items() if fnmatchcase(layer, pattern)), None))
     if share is None:
         return left
-    return _count([name], {name: size}, {name: left}, None, share)
+    goal = (share, None) if of_remaining else (None, share)
+    return _count([name], {name: size}, {name: left}, *goal)
 
 
 def erk_counts(shapes, remaining, total):

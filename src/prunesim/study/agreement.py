@@ -59,13 +59,13 @@ def check_densities(config, weight_layer_names):
     """
     problems = []
     for method, settings in config["methods"].items():
-        density = settings["density"]
         out = settings["exclude"]
         pruned = [x for x in weight_layer_names if not any(fnmatchcase(x, pattern) for pattern in out)]
-        for pattern in density if isinstance(density, dict) else ():
+        told = [(key, x) for key in ("fraction", "density") if isinstance(settings[key], dict) for x in settings[key]]
+        for key, pattern in told if not settings["control"] else ():
             if not any(fnmatchcase(name, pattern) for name in pruned):
                 problems.append(
-                    f"methods.{method}.density: {show(pattern)} matches no layer that is pruned of network "
+                    f"methods.{method}.{key}: {show(pattern)} matches no layer that is pruned of network "
                     f"{config['network']['name']}{did_you_mean(pattern, pruned)}; it has {some(pruned)}."
                 )
     refuse(problems)
@@ -192,8 +192,9 @@ def _check_methods(config, schema):
         density = method["density"]
         if isinstance(density, list) and any(later >= earlier for earlier, later in pairwise(density)):
             yield f"methods.{name}.density is {show(density)}; the densities must fall from round to round."
-        if isinstance(density, dict) and method["scope"] == "erk":
-            yield f"methods.{name}.density names the density of each layer; scope erk would give them others."
+        key = "fraction" if density is None else "density"
+        if isinstance(method[key], dict) and method["scope"] == "erk":
+            yield f"methods.{name}.{key} is told layer by layer; scope erk would give them other densities."
 
 
 def _check_unit(name, method):
@@ -212,8 +213,10 @@ def _check_unit(name, method):
             f"methods.{name}.criterion is {criterion}, which ranks single weights; for unit filter take "
             f"{one_of(list(FILTER_NAMES))}."
         )
-    if unit == "filter" and (method["scope"] == "erk" or isinstance(method["density"], dict)):
-        which = "scope erk" if method["scope"] == "erk" else "a density for each layer"
+    if unit == "filter" and (
+        method["scope"] == "erk" or any(isinstance(method[x], dict) for x in ("fraction", "density"))
+    ):
+        which = "scope erk" if method["scope"] == "erk" else "a share for each layer"
         yield f"methods.{name}: {which} is for single weights; for unit filter take scope global or layer."
 
 

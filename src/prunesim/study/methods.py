@@ -106,10 +106,15 @@ def density_of(settings, round_):
     """
     density = settings["density"]
     if density is None and settings["from"] == "dense":
-        return {"density": (1 - settings["fraction"]) ** round_}
+        left = {name: (1 - share) ** round_ for name, share in _shares(settings["fraction"]).items()}
+        return {"density": left if isinstance(settings["fraction"], dict) else left[None]}
     if density is None:
         return {"fraction": settings["fraction"]}
     return {"density": density[round_ - 1] if isinstance(density, list) else density}
+
+
+def _shares(fraction):
+    return fraction if isinstance(fraction, dict) else {None: fraction}
 
 
 def base(replicate, name, settings, round_):
