@@ -11,7 +11,8 @@ from pipeline.pipeline_runs import NOTHING_TO_DO, REPOSITORY, STUDY, assert_same
 
 WITH_TORCH = {"fetch", "train_dense", "retrain", "dump"}
 WITH_PANDAS = {"claims_table"} | {
-    f"figure_{name}" for name in ("accuracy", "density", "layers", "round_pairs", "rounds", "similarity")
+    f"figure_{name}"
+    for name in ("accuracy", "classes", "density", "functional", "layers", "round_pairs", "rounds", "similarity")
 }
 
 

@@ -70,7 +70,8 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
     study = {
         "replicates": 2,
         "training": {"epochs": 2},
-        "comparison": {"families": ["rounds", "layers", "replicates"]},
+        "comparison": {"families": ["rounds", "layers", "replicates", "functional"]},
+        "connectivity": {"pairs": ["dense", "replicates"]},
     }
     given = {**STUDY["network"], "weights": file}
     overlays = [

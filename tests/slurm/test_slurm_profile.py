@@ -52,7 +52,7 @@ def test_a_rule_is_either_local_or_says_what_it_needs():
 def test_what_a_job_may_use_doubles_with_the_attempt(source):
     everything = {"config": ["methods: {imp: {rewind: {epoch: 1}}}"]}
     first, second = (requests(dry_run(source, "--attempt", attempt, **everything)) for attempt in ("1", "2"))
-    assert len(first) == 9
+    assert len(first) == 10
     for rule, resources in first.items():
         for resource in ("mem_mb", "runtime"):
             assert int(second[rule][resource]) == 2 * int(resources[resource]), rule

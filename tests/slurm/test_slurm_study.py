@@ -85,8 +85,8 @@ def test_a_network_is_trained_dumped_and_compared_by_one_submission_each(worked)
     # Two dense networks and four rounds; the first network has nothing to be compared with.
     assert kinds == {"train": 2 + 4, "dump": 2 + 4, "compare": 1 + 4}
     (compared,) = (job for job in jobs if job["Comment"].startswith("rule_compare_1_imp/round02"))
-    # Seven comparisons, one after the other.
-    assert (compared["NumCPUs"], compared["MinMemory"], compared["TimeLimit"]) == ("1", "1500M", "14:00")
+    # Eight comparisons, one after the other.
+    assert (compared["NumCPUs"], compared["MinMemory"], compared["TimeLimit"]) == ("1", "1500M", "16:00")
     assert {job["tres-per-job"] for job in jobs} == {"N/A"}
 
 

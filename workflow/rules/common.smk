@@ -257,8 +257,8 @@ def layers_activations(wildcards):
 
 def functional_answers(wildcards):
     """The answers of a network and of all that it is compared with: earlier rounds, and earlier replicates."""
-    method, _, kk = wildcards.network.partition("/round")
-    round_, dense = int(kk or 0), chains.dense_of(config, method)
+    method, _, round_ = wildcards.network.partition("/")
+    round_, dense = int(round_.removeprefix("round") or 0), chains.dense_of(config, method)
     before = paths.answers_before(int(wildcards.rep), method, round_, dense)
     folders = [folder for *_, folder in before] + [f"rep{wildcards.rep}/{wildcards.network}"]
     return activation_files(folders, ["predictions.npy"])

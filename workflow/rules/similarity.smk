@@ -92,7 +92,8 @@ rule compare_functional:
     """Compare the answers of a network with those of all earlier rounds of its chain, and of all earlier replicates."""
     input:
         answers=functional_answers,
-        labels=multiext("<dataset>/", "test_labels.npy", "dataset.json"),
+        labels="<dataset>/test_labels.npy",
+        dataset="<dataset>/dataset.json",
     output:
         table="<study>/comparisons/functional/rep{rep}/{network}.csv",
         record="<study>/provenance/comparisons/functional/rep{rep}/{network}.json",
@@ -109,7 +110,7 @@ rule compare_functional:
         software=software("analysis"),
         settings=lambda wildcards: functional_settings(wildcards.network.partition("/")[0]),
         activations=f"{STUDY}/activations",
-        dataset=DATASET,
+        dataset=subpath(input.labels, parent=True),
         identity=lambda wildcards: network_options(wildcards.network),
     shell:
         prunesim(
