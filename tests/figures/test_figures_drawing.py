@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from figures import synthetic
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
 from matplotlib.text import Text
 
 from prunesim.errors import PrunesimError
@@ -487,3 +488,24 @@ def test_distances_are_shown_as_distances():
 def test_settings_that_cannot_be_drawn_are_refused(changes, sentence):
     with pytest.raises(PrunesimError, match=sentence):
         draw("similarity", synthetic.study(rounds=1), **changes)
+
+
+@pytest.mark.parametrize("name", ["accuracy", "functional"])
+@pytest.mark.parametrize("count", [4, 8, 19])
+def test_many_methods_stay_readable(name, count):
+    """Bars instead of bands that hide each other, no two lines alike, names beside the axes."""
+    methods = [f"method_{number}" for number in range(count)]
+    figure = draw(name, synthetic.study(replicates=3, rounds=3, methods=methods))
+    (legend,) = figure.legends
+    names = [text.get_text() for text in legend.get_texts()]
+    assert names[:count] == sorted(methods)
+    for axis in figure.axes:
+        assert axis.get_legend() is None
+        lines = [line for line in axis.lines if line.get_label() in methods]
+        looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in lines}
+        assert len(looks) == len(lines) == count
+        assert not any(isinstance(artist, PolyCollection) for artist in axis.collections)
+        low, high = axis.get_ylim()
+        assert all(((low <= line.get_ydata()) & (line.get_ydata() <= high)).all() for line in lines)
+        box = legend.get_window_extent()
+        assert box.x0 >= axis.get_window_extent().x1

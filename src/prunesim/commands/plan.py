@@ -108,8 +108,9 @@ def text(result):
     on_gpu = machine["training_on"] == "gpu"
     channels, height, width = dataset["shape"]
     methods = ", ".join(result["methods"])
+    most = "up to " if len({*result["method_rounds"].values()}) > 1 else ""
     lines = [
-        f"Study {result['study']}: {result['replicates']} replicates, {result['rounds']} rounds of {methods}",
+        f"Study {result['study']}: {result['replicates']} replicates, {most}{result['rounds']} rounds of {methods}",
         f"Data set {dataset['name']}: {dataset['train']:,} training and {dataset['test']:,} test images of "
         f"{channels} x {height} x {width}, {dataset['classes']:,} classes ({dataset['origin']})",
         f"Network {network['name']}: {scaled(network['parameters'])} parameters, {scaled(network['macs'])} "

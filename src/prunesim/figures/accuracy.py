@@ -1,10 +1,6 @@
 """Test accuracy against the share of weights that remains."""
 
-from itertools import cycle
-
-import seaborn as sns
-
-from prunesim.figures import style
+from prunesim.figures import method_lines, style
 from prunesim.results.reading import base_of, summarise
 
 
@@ -26,30 +22,30 @@ def draw(tables, settings):
     is_dense = networks["method"] == "dense"
     methods = sorted(set(networks.loc[~is_dense, "method"]))
 
-    figure, axes = style.new_figure(style.COLUMN, 2.6)
-    axis = axes[0, 0]
-    colours = sns.color_palette("colorblind", max(len(methods), 1))
-    for method, colour, marker, dashes in zip(
-        methods or ["dense"], colours, cycle(style.MARKERS), cycle(style.DASHES), strict=False
-    ):
+    figure, axes = style.new_figure(style.COLUMN + method_lines.legend_width(methods), 2.6)
+    axis, means = axes[0, 0], []
+    for place, (method, look) in enumerate(method_lines.looks(methods or ["dense"]).items()):
         # A chain may have a dense network of its own.
         base = is_dense & (base_of(networks, method) == "dense")
         chain = networks[base | (networks["method"] == method)].sort_values(["round", "replicate"])
         mean = summarise(chain, "round", "accuracy")
         left = chain.groupby("round")["left"].mean().reindex(mean.index)
-        axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
-        size = 8 * style.scale() ** 2
-        axis.scatter(chain["left"], chain["accuracy"], s=size, color=colour, alpha=0.6, linewidth=0, zorder=2)
-        axis.plot(left, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
+        means += list(mean["mean"])
+        if len(methods) <= method_lines.MOST_BANDS:
+            size = 8 * style.scale() ** 2
+            axis.scatter(chain["left"], chain["accuracy"], s=size, color=look[0], alpha=0.6, linewidth=0, zorder=2)
+        method_lines.draw_line(axis, left, mean, method, look, place, len(methods))
     if methods and is_dense.any():
         level = networks.loc[is_dense, "accuracy"].mean()
         axis.axhline(level, color="0.3", linestyle=(0, (4, 2)), linewidth=0.9 * style.scale(), zorder=1, label="dense")
-    axis.legend(frameon=False, loc="best", fontsize="small")
+    method_lines.add_legend(figure, axis, len(methods))
     axis.set_xscale("log")
     # Pruning goes on from left to right, as the rounds do.
     axis.set_xlim(115, min(networks["left"].min(), 80) / 1.15)
     style.percent_ticks(axis.xaxis, networks["left"].min())
     axis.locator_params(axis="y", nbins=6)
+    if len(methods) > method_lines.MOST_BANDS:
+        method_lines.bound(axis, means)
     low, high = axis.get_ylim()
     axis.set_ylim(low, min(high, 100 + 0.04 * (high - low)))
     axis.set_xlabel("Weights remaining (%, log scale)")

@@ -1,10 +1,6 @@
 """What pruned networks answer, against the share of weights that remains: agreement with the dense network, and JSD."""
 
-from itertools import cycle
-
-import seaborn as sns
-
-from prunesim.figures import style
+from prunesim.figures import method_lines, style
 from prunesim.results.reading import answers_of_rounds, dense_answers, summarise
 
 PANELS = {"agreement": "Same class as dense (%)", "jsd": "Jensen-Shannon divergence (bits)"}
@@ -29,12 +25,13 @@ def draw(tables, settings):
     networks = tables["networks"]
     left = 100 * networks.groupby(["method", "round"])["density"].mean()
     left = left[left > 0]
-    figure, axes = style.new_figure(2 * style.COLUMN, 2.6, 1, len(PANELS))
+    methods = sorted(set(answers_of_rounds(similarity, "agreement")["method"]))
+    figure, axes = style.new_figure(2 * style.COLUMN + method_lines.legend_width(methods), 2.6, 1, len(PANELS))
     for axis, (measure, label) in zip(axes.flat, PANELS.items(), strict=True):
         unit = 100 if measure == "agreement" else 1
         rows = answers_of_rounds(similarity, measure)
         _lines(axis, rows.assign(value=unit * rows["value"]), left, unit)
-        if measure == "agreement":
+        if measure == "agreement" and len(methods) <= method_lines.MOST_BANDS:
             _allowed(axis, similarity, left)
         dense = dense_answers(similarity, measure)["value"].mean()
         if dense == dense:
@@ -49,7 +46,7 @@ def draw(tables, settings):
         axis.set_xlabel("Weights remaining (%, log scale)")
         axis.set_ylabel(label)
         style.faint_grid(axis)
-    axes[0, 0].legend(frameon=False, loc="best", fontsize="small")
+    method_lines.add_legend(figure, axes[0, 0], len(methods))
     if networks["replicate"].nunique() < 2:
         style.remark(figure, style.ONE_REPLICATE)
     return figure
@@ -57,15 +54,15 @@ def draw(tables, settings):
 
 def _lines(axis, rows, left, most):
     methods = sorted(set(rows["method"]))
-    colours = sns.color_palette("colorblind", max(len(methods), 1))
-    for method, colour, marker, dashes in zip(
-        methods, colours, cycle(style.MARKERS), cycle(style.DASHES), strict=False
-    ):
+    means = []
+    for place, (method, look) in enumerate(method_lines.looks(methods).items()):
         mean = summarise(rows[rows["method"] == method], "round", "value")
         x = left[method].reindex(mean.index)
         mean[["low", "high"]] = mean[["low", "high"]].clip(0, most)
-        axis.fill_between(x, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
-        axis.plot(x, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
+        means += list(mean["mean"])
+        method_lines.draw_line(axis, x, mean, method, look, place, len(methods))
+    if len(methods) > method_lines.MOST_BANDS:
+        method_lines.bound(axis, means)
 
 
 def _allowed(axis, similarity, left):

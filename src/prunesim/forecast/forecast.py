@@ -11,6 +11,7 @@ from prunesim.forecast.jobs import sampled, study_jobs
 from prunesim.forecast.profile import network_profile
 from prunesim.forecast.schedule import remaining, simulate
 from prunesim.networks.spec import compared_layers
+from prunesim.study.methods import method_rounds
 
 DISK_KINDS = ("data set", "networks", "activations", "records")
 
@@ -33,9 +34,10 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     Returns
     -------
     dict
-        JSON-serialisable: ``study``, ``replicates``, ``rounds``, ``methods``, ``dataset``, ``network``, ``machine``,
-        ``rules`` (a dict for each, in the order of the pipeline), ``jobs``, ``cpu_hours``, ``gpu_hours``,
-        ``wall_seconds``, ``chain_seconds``, ``disk`` (bytes by kind), ``sampling`` (by compared layer), ``findings``.
+        JSON-serialisable: ``study``, ``replicates``, ``rounds`` (the most of a method), ``method_rounds``, ``methods``,
+        ``dataset``, ``network``, ``machine``, ``rules`` (a dict for each, in the order of the pipeline), ``jobs``,
+        ``cpu_hours``, ``gpu_hours``, ``wall_seconds``, ``chain_seconds``, ``disk`` (bytes by kind), ``sampling`` (by
+        compared layer), ``findings``.
     """
     images = image_sizes(config["dataset"], given or {}, results)
     profile = network_profile(config["network"], images.shape, images.classes, Path(results).parent)
@@ -43,11 +45,13 @@ def forecast(config, machine, given=None, results="results", free_disk=None):
     dumped = min(config["activations"]["images"], images.test)
     positions, cap = sampled(profile, dumped, config["activations"]["megabytes"])
     layers = compared_layers(config["network"], config["comparison"]["layers"])
+    rounds = method_rounds(config)
     wall = simulate(jobs, machine.nodes * machine.cores, machine.nodes * machine.gpus)
     result = {
         "study": config["study"],
         "replicates": config["replicates"],
-        "rounds": config["rounds"],
+        "rounds": max(rounds.values(), default=config["rounds"]),
+        "method_rounds": rounds,
         "methods": [*config["methods"], *config["chains"]],
         "dataset": {
             "name": config["dataset"]["name"],
