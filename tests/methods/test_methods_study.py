@@ -124,8 +124,7 @@ def test_shrink_on_the_command_line(all_methods, tmp_path):
     assert "answers to 100 test images: the same to" in done.stdout
 
 
-NAMES = ("accuracy", "density", "functional", "similarity", "rounds", "round_pairs", "layers")
-FIGURES = {f"figure_{name}": 1 for name in NAMES}
+FIGURES = {f"figure_{name}": 1 for name in ("accuracy", "density", "similarity", "rounds", "round_pairs", "layers")}
 TABLES = {"networks_table": 2, "similarity_table": 1, "claims_table": 1, "provenance_table": 1} | FIGURES
 ONE_ROUND = {"prune": 1, "retrain": 1, "dump": 1, "compare_rounds": 1}
 
