@@ -76,6 +76,10 @@ class TopQuantile:
             raise ValueError(f"{self._seen} of {self.images} images were added")
         return self._top.min(axis=1)
 
+    def silent(self):
+        """Return which units are never on: more than the share of their values are equal to the largest one."""
+        return self._top.min(axis=1) == self._top.max(axis=1)
+
 
 def interpolation(size, new):
     """Return the matrix (new x size, float32) that resamples one axis linearly.

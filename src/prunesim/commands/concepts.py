@@ -7,7 +7,7 @@ from prunesim.activations.concepts import QUANTILE, THRESHOLD
 from prunesim.audit.network_checks import network_folders
 from prunesim.datasets.concept_folder import read_annotated
 from prunesim.errors import PrunesimError
-from prunesim.results.concepts import COLUMNS, DRAWS, LAYER_COLUMNS, best_units, dissect, examples
+from prunesim.results.concepts import COLUMNS, DRAWS, LAYER_COLUMNS, best_units, dissect, examples, too_large
 from prunesim.results.opened import open_study
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import atomic_path
@@ -55,6 +55,11 @@ def run(arguments):
     units, layers, sheet = [], [], []
     with tempfile.TemporaryDirectory(prefix="prunesim-") as scratch:
         annotated = read_annotated(arguments.images, scratch)
+        for name, share in too_large(annotated, arguments.quantile, arguments.threshold).items():
+            print(
+                f"note: {name} covers {100 * share:.3g} % of all pixels, too many for a detector: units are on at "
+                f"{100 * arguments.quantile:g} %, so that IoU stays near or below {arguments.quantile / share:.2g}."
+            )
         settings = {name: getattr(arguments, name) for name in ("quantile", "threshold", "draws", "seed")}
         for key in networks:
             found, counts, thresholds = dissect(study, annotated, key, arguments.layers, **settings)

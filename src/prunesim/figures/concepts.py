@@ -1,5 +1,7 @@
 """Units that recognise concepts, and how many concepts they recognise, against the share of weights that remains."""
 
+from matplotlib.ticker import MaxNLocator
+
 from prunesim.figures import style
 from prunesim.results.reading import base_of, summarise
 
@@ -43,6 +45,7 @@ def draw(tables, settings):
     axes[0, 0].set_xlim(115, min(least, 80) / 1.15)
     for axis in axes.flat:
         axis.set_ylim(bottom=0)
+        axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         style.percent_ticks(axis.xaxis, least)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, loc="outside right center", fontsize="small")
@@ -57,6 +60,6 @@ def _draw_layer(axis, rows, value, chance, colour, layer):
     left = 100 * rows.groupby("round")["density"].mean()
     mean = summarise(rows, "round", value)
     axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
-    axis.plot(left, mean["mean"], color=colour, marker="o", label=layer, zorder=3)
+    axis.plot(left, mean["mean"], color=colour, marker="o", label=layer, clip_on=False, zorder=3)
     if rows[chance].notna().any():
         axis.plot(left, rows.groupby("round")[chance].mean(), color=colour, linestyle=":", zorder=2)

@@ -21,7 +21,7 @@ from prunesim.training.device import make_exact
 
 COLUMNS = ("replicate", "method", "round", "layer", "unit", "concept", "iou", "detector")
 LAYER_COLUMNS = (
-    *("replicate", "method", "round", "density", "layer", "units"),
+    *("replicate", "method", "round", "density", "layer", "units", "silent"),
     *("detectors", "concepts", "chance_detectors", "chance_concepts"),
 )
 DRAWS = 5
@@ -77,12 +77,13 @@ class Dissection:
             yield part, {name: found[output] for name, output in outputs.items()}
 
     def thresholds(self, quantile=QUANTILE):
-        """Return the thresholds of the units of each layer."""
+        """Return the thresholds of the units of each layer, and how many units of each are never on."""
         top = {layer["name"]: TopQuantile(quantile, len(self.annotated.images), layer["name"]) for layer in self.layers}
         for _, maps in self.maps():
             for name, found in maps.items():
                 top[name].add(found)
-        return {name: one.thresholds() for name, one in top.items()}
+        silent = {name: int(one.silent().sum()) for name, one in top.items()}
+        return {name: one.thresholds() for name, one in top.items()}, silent
 
     def tallies(self, thresholds, orders):
         """Return the `Tally` of each layer, one version for each order of the masks."""
@@ -128,12 +129,13 @@ def dissect(study, annotated, which, words=("conv",), quantile=QUANTILE, thresho
     units : list of dict
         A row a unit, by `COLUMNS`.
     layers : list of dict
-        A row a layer, by `LAYER_COLUMNS` but ``density``; numbers by chance are means over the draws, None without any.
+        A row a layer, by `LAYER_COLUMNS` but ``density``. ``silent`` counts the units that are never on. Numbers by
+        chance are means over the draws, None without any.
     thresholds : dict of str to numpy.ndarray
         Of the units of each layer.
     """
     network = Dissection(study, annotated, which, words)
-    thresholds = network.thresholds(quantile)
+    thresholds, silent = network.thresholds(quantile)
     tallies = network.tallies(thresholds, orders(len(annotated.images), draws, seed))
     key = dict(zip(("replicate", "method", "round"), which, strict=True))
     units, layers = [], []
@@ -150,7 +152,7 @@ def dissect(study, annotated, which, words=("conv",), quantile=QUANTILE, thresho
         by_chance = chance.mean(axis=0).tolist() if draws else (None, None)
         layers.append(
             key
-            | {"layer": name, "units": len(iou), "detectors": found, "concepts": distinct}
+            | {"layer": name, "units": len(iou), "silent": silent[name], "detectors": found, "concepts": distinct}
             | {"chance_detectors": by_chance[0], "chance_concepts": by_chance[1]}
         )
     return units, layers, thresholds
@@ -159,6 +161,24 @@ def dissect(study, annotated, which, words=("conv",), quantile=QUANTILE, thresho
 def concept_name(concept):
     """Return a concept as tables name it: category and label."""
     return ": ".join(concept)
+
+
+def too_large(annotated, quantile=QUANTILE, threshold=THRESHOLD):
+    """Return the concepts that no unit can be a detector of, with the share of all pixels that they cover.
+
+    A unit is on at about `quantile` of all pixels, so its IoU with a concept that covers the share s is at most about
+    ``quantile / s``.
+
+    Returns
+    -------
+    dict of str to float
+    """
+    areas = np.zeros(1 + len(annotated.concepts), np.int64)
+    for labels in annotated.labels:
+        areas += np.bincount(labels.ravel(), minlength=len(areas))
+    shares = areas[1:] / (len(annotated.labels) * np.prod(annotated.labels.shape[2:]))
+    named = zip(map(concept_name, annotated.concepts), shares.tolist(), strict=True)
+    return {name: share for name, share in named if share * threshold > quantile}
 
 
 def best_units(units, most=MOST_CONCEPTS):
