@@ -247,7 +247,7 @@ def test_networks_and_layers_are_chosen(finished, folder, tmp_path):
         (["--draws", "-1"], "--draws is -1; 0 or more is right."),
         (["--figure", "x.pdf"], "--figure is x.pdf; a file that ends in .png or .svg is right."),
         (["--layers", "logits"], "Layer logits of network cnn has no map"),
-        (["--layers", "conv9"], "'conv9' is not a layer of network cnn"),
+        (["--layers", "conv9"], "Network cnn has no layer 'conv9' (did you mean conv4?)"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(finished, folder, tmp_path, capsys, options, words):

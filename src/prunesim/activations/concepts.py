@@ -1,9 +1,9 @@
 """Which concepts the units of a layer recognise, from its maps and pixel-wise masks (Network Dissection).
 
 Bau et al. (2017), section 2: unit k is *on* where its map, upsampled to the size of the masks, exceeds T_k, its top
-quantile over all images and positions. Its intersection over union with concept c is taken over the whole data set:
+quantile over all images and positions. Its intersection over union with concept c is taken over the whole data set::
 
-    IoU(k, c) = sum |on_k and c| / sum |on_k or c|
+    IoU(k, c) = sum #(on_k and c) / sum #(on_k or c)
 
 where the area of the unit counts only on images that carry the category of the concept. The label of a unit is the
 concept of largest IoU; it is a detector where that exceeds a threshold. Frankle and Bau (2019) count detectors, and

@@ -1,11 +1,13 @@
 """The maps of layers for any images: what units answer at each position. Needs PyTorch."""
 
+from difflib import get_close_matches
+
 import numpy as np
 
 from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
 from prunesim.networks.describe import outputs_of
-from prunesim.networks.spec import dumped_layers
+from prunesim.networks.spec import KINDS, chosen, dumped_layers
 
 
 def layers_with_maps(network, shape, name, words=("conv",)):
@@ -29,11 +31,16 @@ def layers_with_maps(network, shape, name, words=("conv",)):
     Raises
     ------
     PrunesimError
-        If none of the layers has one.
+        If none of the layers has one, or there is none of a name.
     """
     outputs = outputs_of(network, shape, name)
-    known = {output["name"] for output in outputs}
-    named = [word for word in words if word in known]
+    known = [output["name"] for output in outputs]
+    named = [word for word in words if word not in (*KINDS, "all")]
+    for word in named:
+        if not chosen([(output["name"], output["kind"]) for output in outputs], [word]):
+            near = get_close_matches(word, known, n=1)
+            hint = f" (did you mean {near[0]}?)" if near else ""
+            raise PrunesimError(f"Network {name} has no layer {word!r}{hint}; `prunesim layers` prints its layers.")
     layers = dumped_layers([o for o in outputs if _is_map(o["shape"]) or o["name"] in named], list(words), {}, name)
     for layer in layers:
         if not _is_map(layer["shape"]):

@@ -67,7 +67,7 @@ def run(arguments):
             layers += [row | {"density": density[key]} for row in counts]
             print(_line(key, layers[-len(counts) :]), flush=True)
             if arguments.sheet and not sheet:
-                sheet = [examples(study, annotated, key, best_units(found), thresholds)]
+                sheet = [examples(study, annotated, key, best_units(found), thresholds, arguments.layers)]
     output = Path(arguments.output)
     beside = output.with_name(f"{output.stem}-layers{output.suffix}")
     write_rows(output, COLUMNS, units)

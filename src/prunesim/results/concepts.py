@@ -190,12 +190,12 @@ def best_units(units, most=MOST_CONCEPTS):
     return sorted(best.values(), key=lambda row: -row["iou"])[:most]
 
 
-def examples(study, annotated, which, rows, thresholds, count=IMAGES_A_UNIT):
+def examples(study, annotated, which, rows, thresholds, words=("conv",), count=IMAGES_A_UNIT):
     """Return the images in which units answer most.
 
     Parameters
     ----------
-    study, annotated, which
+    study, annotated, which, words
         See `Dissection`.
     rows : list of dict
         Of units, by `COLUMNS`.
@@ -212,7 +212,7 @@ def examples(study, annotated, which, rows, thresholds, count=IMAGES_A_UNIT):
     """
     layers = list(dict.fromkeys(row["layer"] for row in rows))
     best = {name: BestImages([row["unit"] for row in rows if row["layer"] == name], count) for name in layers}
-    for _, maps in Dissection(study, annotated, which, layers).maps() if layers else ():
+    for _, maps in Dissection(study, annotated, which, words).maps(layers) if layers else ():
         for name, found in maps.items():
             best[name].add(found)
     numbers = {concept_name(concept): 1 + index for index, concept in enumerate(annotated.concepts)}
