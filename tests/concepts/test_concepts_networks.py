@@ -217,7 +217,7 @@ def test_the_verb_writes_tables_and_figures(finished, folder, tmp_path, capsys):
     again = tmp_path / "again.csv"
     pictures = ["--figure", str(tmp_path / "again.png"), "--sheet", str(tmp_path / "again.svg")]
     assert concepts(finished, folder, again, "--draws", "2", *pictures) == 0
-    for one, two in (("concepts.csv", "again.csv"), ("figure.png", "again.png")):
+    for one, two in (("concepts.csv", "again.csv"), ("figure.png", "again.png"), ("sheet.svg", "again.svg")):
         assert (tmp_path / one).read_bytes() == (tmp_path / two).read_bytes()
 
 

@@ -121,19 +121,19 @@ def _drawn(arguments, table, sheet, key):
         from prunesim.figures import concepts
         from prunesim.results.reading import read_whole_table
 
-        files.append(_save(concepts.draw, {"concepts": read_whole_table(table)}, arguments.figure))
+        files.append(_save(concepts.draw, {"concepts": read_whole_table(table)}, arguments.figure, "concepts"))
     if arguments.sheet:
         from prunesim.figures import concept_sheet
 
         tables = {"units": sheet[0], "network": paths.network(*key)}
-        files.append(_save(concept_sheet.draw, tables, arguments.sheet))
+        files.append(_save(concept_sheet.draw, tables, arguments.sheet, "concept sheet"))
     return files
 
 
-def _save(draw, tables, path):
+def _save(draw, tables, path, title):
     from prunesim.figures import style
 
-    metadata = {"Title": Path(path).stem} | ({"Date": None} if Path(path).suffix == ".svg" else {})
+    metadata = {"Title": title} | ({"Date": None} if Path(path).suffix == ".svg" else {})
     with style.drawing(LOOK), atomic_path(path) as temporary:
         figure = draw(tables, LOOK)
         figure.savefig(temporary, format=Path(path).suffix[1:], dpi=LOOK["dpi"], metadata=metadata)
