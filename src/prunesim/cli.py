@@ -50,6 +50,8 @@ TOOLS = {
     "shrink": "write a network of a study without the filters that pruning has emptied",
     "archive": "pack a study into one file",
     "restore": "bring back an archived study",
+    "scenes": "make scenes of digits, colours and textures with the concepts of every pixel",
+    "concepts": "find the units of the networks of a study that recognise concepts",
     "study": "print the name of the study that a config describes",
     "config-docs": "print the description of the config as Markdown",
 }
