@@ -73,7 +73,7 @@ def test_conda_changes_no_byte(conda_study, finished):
     assert [path for path in files if files[path] != expected_files[path]] == []
     assert networks == expected_networks
     kinds = {path.rsplit(".", 1)[-1] for path in files}
-    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png"}
+    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png", "html"}
 
 
 def assert_nothing_is_due(folder, *arguments, **options):

@@ -260,7 +260,10 @@ EXACT = [
     ("training: {learning_rate: .nan}", "training.learning_rate is .nan; it must be a number above 0."),
     ("training: {learning_rate: .inf}", "training.learning_rate is .inf; it must be a number above 0."),
     ("training: {threads: 0}", "training.threads is 0; it must be a whole number from 1 to 1024."),
-    ("methods: {imp: {fraction: 1.0}}", "methods.imp.fraction is 1.0; it must be a number above 0 and below 1."),
+    (
+        "methods: {imp: {fraction: 1.0}}",
+        "methods.imp.fraction is 1.0; it must be a number above 0 and below 1, or {layer: number}.",
+    ),
     (
         "methods: {imp: {fine_tune_epochs: 0}}",
         "methods.imp.fine_tune_epochs is 0; it must be a whole number from 1 to 100000 or null.",

@@ -152,7 +152,7 @@ def assert_same_files(folder, expected):
     assert [path for path in fixed if fixed[path] != expected_fixed[path]] == []
     assert rest == expected_rest
     kinds = {path.rsplit(".", 1)[-1] for path in fixed}
-    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png"}
+    assert kinds == {"safetensors", "npy", "csv", "json", "svg", "png", "html"}
     # What a user would call says the same.
     differences, counts = diff_studies(folder / STUDY, expected / STUDY)
     assert differences == []

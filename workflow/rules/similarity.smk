@@ -106,7 +106,7 @@ rule compare_functional:
         runtime=doubling(2),
         group_slot=1,
     params:
-        code=code("similarity"),
+        code=code("answers"),
         software=software("analysis"),
         settings=lambda wildcards: functional_settings(wildcards.network.partition("/")[0]),
         activations=f"{STUDY}/activations",
@@ -114,7 +114,7 @@ rule compare_functional:
         identity=lambda wildcards: network_options(wildcards.network),
     shell:
         prunesim(
-            "similarity functional --settings {params.settings:q} --activations {params.activations:q}"
+            "answers compare --settings {params.settings:q} --activations {params.activations:q}"
             " --dataset {params.dataset:q} --replicate {wildcards.rep} {params.identity} --output {output.table:q}"
         )
 
@@ -224,12 +224,12 @@ rule answers_table:
     conda:
         "../../envs/analysis.yaml"
     params:
-        code=code("table"),
+        code=code("answers"),
         software=software("analysis"),
         plan=plan("replicates", "rounds", "methods", "families", "dataset"),
         study=subpath(output[0], ancestor=2),
     shell:
-        prunesim("table {wildcards.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
+        prunesim("answers {wildcards.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
 
 
 rule claims_table:

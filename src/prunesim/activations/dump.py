@@ -10,6 +10,7 @@ from prunesim.activations.sampling import choose_images, choose_positions, posit
 from prunesim.datasets.converted import load_description, load_images
 from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
+from prunesim.networks.answering import answers
 from prunesim.networks.batches import dumping_batch, evaluation_batch
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import outputs_of, trace
@@ -21,7 +22,6 @@ from prunesim.storage.files import atomic_path, sha256_file, write_json
 from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import autocast, choose_device, make_exact
-from prunesim.training.loop import answers
 
 
 def dump_activations(settings, dataset, weights, output, log=print):

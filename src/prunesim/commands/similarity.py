@@ -2,8 +2,6 @@
 
 import json
 
-from prunesim.errors import PrunesimError
-from prunesim.results.answers import compare_functional
 from prunesim.results.comparison import compare_layers, compare_replicates, compare_rounds
 from prunesim.storage.columns import SIMILARITY
 from prunesim.storage.csvfiles import write_rows
@@ -12,35 +10,23 @@ FAMILIES = {"rounds": compare_rounds, "layers": compare_layers, "replicates": co
 
 
 def add_arguments(parser):
-    parser.add_argument("family", choices=[*FAMILIES, "functional"])
+    parser.add_argument("family", choices=FAMILIES)
     parser.add_argument("--settings", required=True, type=json.loads, help="JSON: seed, measures, blocks, null_draws")
     parser.add_argument("--activations", required=True, help="results/<study>/activations")
     parser.add_argument("--replicate", required=True, type=int)
     parser.add_argument("--method", required=True)
     parser.add_argument("--round", required=True, type=int)
-    parser.add_argument(
-        "--layer", nargs="+", default=[], help="one layer; all layers for the family layers, none for functional"
-    )
-    parser.add_argument("--dataset", help="folder of the converted data set, for the family functional")
+    parser.add_argument("--layer", required=True, nargs="+", help="one layer; all layers for the family layers")
     parser.add_argument("--output", required=True, help="the .csv file to write")
 
 
 def run(arguments):
-    rows = _rows(arguments)
+    layers = arguments.layer if arguments.family == "layers" else arguments.layer[0]
+    compare = FAMILIES[arguments.family]
+    where = arguments.activations, arguments.replicate, arguments.method, arguments.round
+    rows = compare(*where, layers, arguments.settings)
     write_rows(arguments.output, SIMILARITY, rows)
     for row in rows:
         value = row["note"] if row["value"] is None else f"{row['value']:.4f}"
         pair = " and ".join(f"{row[f'layer_{side}']} of round {row[f'round_{side}']}" for side in "ab")
         print(f"{pair}: {row['measure']} {value}")
-
-
-def _rows(arguments):
-    where = arguments.activations, arguments.replicate, arguments.method, arguments.round
-    if arguments.family == "functional":
-        if not arguments.dataset:
-            raise PrunesimError("similarity functional needs --dataset, whose labels say which answers are right.")
-        return compare_functional(*where, arguments.dataset, arguments.settings)
-    if not arguments.layer:
-        raise PrunesimError(f"similarity {arguments.family} needs --layer.")
-    layers = arguments.layer if arguments.family == "layers" else arguments.layer[0]
-    return FAMILIES[arguments.family](*where, layers, arguments.settings)

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
-from prunesim.results.answers import answers_table, classes_table
 from prunesim.results.sparsity import sparsity_table
 from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
@@ -108,8 +107,6 @@ TABLES = {
     "layers": layers_table,
     "similarity": similarity_table,
     "sparsity": sparsity_table,
-    "answers": answers_table,
-    "classes": classes_table,
     "connectivity": connectivity_table,
     "provenance": provenance_table,
 }

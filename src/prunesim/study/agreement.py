@@ -61,8 +61,10 @@ def check_densities(config, weight_layer_names):
     for method, settings in config["methods"].items():
         out = settings["exclude"]
         pruned = [x for x in weight_layer_names if not any(fnmatchcase(x, pattern) for pattern in out)]
-        told = [(key, x) for key in ("fraction", "density") if isinstance(settings[key], dict) for x in settings[key]]
-        for key, pattern in told if not settings["control"] else ():
+        told = [
+            (key, x) for key in ("fraction", "density") if isinstance(settings.get(key), dict) for x in settings[key]
+        ]
+        for key, pattern in told if not settings.get("control") else ():
             if not any(fnmatchcase(name, pattern) for name in pruned):
                 problems.append(
                     f"methods.{method}.{key}: {show(pattern)} matches no layer that is pruned of network "

@@ -7,6 +7,7 @@ import torch
 from torch.nn import functional
 
 from prunesim.errors import PrunesimError
+from prunesim.networks.answering import answers
 from prunesim.networks.batches import EVALUATION
 from prunesim.networks.tracing import main_output
 from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
@@ -15,21 +16,6 @@ from prunesim.training.optimizer import initial_state
 from prunesim.training.optimizer import step as optimizer_step
 from prunesim.training.penalty import Penalty
 from prunesim.training.schedule import learning_rates
-
-
-def answers(network, images, normalise, autocast, batch_size=EVALUATION):
-    """Yield the first image and the answers, float32, images x classes, of each batch; see `evaluate`.
-
-    In eval mode and without gradients; the mode of the network is restored.
-    """
-    training = network.training
-    network.eval()
-    with torch.no_grad():
-        for start in range(0, len(images), batch_size):
-            with autocast():
-                output = main_output(network(normalise(images[start : start + batch_size])))
-            yield start, output.float()
-    network.train(training)
 
 
 def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION):
