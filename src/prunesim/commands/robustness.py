@@ -62,7 +62,7 @@ def run(arguments):
 
 
 def _numbers(text, kind):
-    """Return the numbers of a list such as ``1,0.5``; a range ``1..5`` is short for whole numbers, ``none`` for none."""
+    """Return the numbers of a list such as ``1,0.5``; ``1..5`` is short for whole numbers, ``none`` is an empty one."""
     if text == "none":
         return []
     numbers = []

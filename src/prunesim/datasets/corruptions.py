@@ -1,7 +1,7 @@
 """Images made worse in stated steps: pure functions of uint8 arrays.
 
-The kinds noise, blur and contrast are those of Hendrycks and Dietterich 2019, "Benchmarking neural network robustness to
-common corruptions and perturbations", with settings that do not depend on the size of the images; shift is a
+The kinds noise, blur and contrast are those of Hendrycks and Dietterich 2019, "Benchmarking neural network robustness
+to common corruptions and perturbations", with settings that do not depend on the size of the images; shift is a
 translation with zeros outside.
 """
 
@@ -50,7 +50,7 @@ def corrupt(images, kind, severity, seed):
         raise PrunesimError(f"The severity is {severity!r}; a whole number from 0 to {MOST_SEVERE} is right.")
     if images.dtype != np.uint8 or images.ndim != 4:
         raise PrunesimError(
-            f"Images of type {images.dtype} and shape {images.shape} cannot be corrupted; uint8, N x H x W x C is right."
+            f"Images of type {images.dtype} and shape {images.shape} cannot be corrupted; uint8, N x H x W x C, can."
         )
     if severity == 0:
         return np.array(images)
