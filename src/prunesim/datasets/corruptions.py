@@ -13,7 +13,8 @@ from prunesim.errors import PrunesimError
 MOST_SEVERE = 5
 # By severity, from 1.
 NOISE = (0.08, 0.12, 0.18, 0.26, 0.38)  # standard deviation, of the range of a pixel
-BLUR = (0.02, 0.04, 0.06, 0.09, 0.12)  # standard deviation, of the shorter side
+BLUR = (0.01, 0.015, 0.02, 0.03, 0.045)  # standard deviation, of the shorter side; and at least, in pixels
+LEAST_BLUR = (0.4, 0.5, 0.6, 0.7, 0.8)
 CONTRAST = (0.75, 0.5, 0.4, 0.3, 0.15)  # factor of the distance from the mean
 SHIFT = (0.05, 0.1, 0.15, 0.2, 0.25)  # pixels, of the side along which an image moves
 # Images that are worked on at a time.
@@ -68,8 +69,11 @@ def gaussian_noise(images, severity, rng):
 
 
 def gaussian_blur(images, severity, rng):
-    """Smooth each channel by a Gaussian of standard deviation `BLUR` times the shorter side; edges are mirrored."""
-    width = BLUR[severity - 1] * min(images.shape[1:3])
+    """Smooth each channel by a Gaussian; edges are mirrored.
+
+    Its standard deviation is `BLUR` times the shorter side, and `LEAST_BLUR` pixels at least.
+    """
+    width = max(BLUR[severity - 1] * min(images.shape[1:3]), LEAST_BLUR[severity - 1])
     return _pixels(gaussian_filter(images.astype(np.float32), (0, width, width, 0), mode="reflect"))
 
 

@@ -22,8 +22,8 @@ def trainings(study):
     Returns
     -------
     list of dict
-        ``replicate, method, round``, ``log`` from the folder that holds ``results``, and as far as they are known ``epoch, epochs, train_loss``, ``accuracy`` and
-        ``of``: ``test``, once the training has ended, or ``validation``.
+        ``replicate, method, round``, ``log`` from the folder that holds ``results``, and as far as they are known
+        ``epoch, epochs, train_loss, accuracy`` and ``of``: ``test`` once the training has ended, else ``validation``.
     """
     folder = Path(study) / "logs" / "networks"
     logs = [*folder.glob("rep*/dense.log"), *folder.glob("rep*/*/round*.log")]

@@ -87,7 +87,7 @@ def chosen_networks(study, replicates=None, methods=None, rounds=None):
 
 
 def evaluator(study):
-    """Return the function from a network and uint8 images, N x H x W x C, to its accuracy as the pipeline computes it."""
+    """Return the function from a network and uint8 images, N x H x W x C, to its accuracy as in the pipeline."""
     first = next(iter(network_folders(study.folder).values()))
     settings, about = read_json(first / "metrics.json")["settings"]["training"], study.description()
     normalise = normaliser(about["mean"], about["std"], settings, "cpu")
