@@ -29,9 +29,14 @@ def test_severity_0_changes_nothing_and_copies(digits, kind):
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
 def test_change_grows_with_severity(digits, kind):
-    changes = [mean_squared_change(digits, kind, severity) for severity in range(6)]
+    larger = digits.repeat(3, axis=1).repeat(3, axis=2)
+    changes = [mean_squared_change(larger, kind, severity) for severity in range(6)]
     assert changes[0] == 0
     assert all(np.diff(changes) > 0), changes
+    # Small images move by whole pixels, of which there are fewer than severities.
+    changes = [mean_squared_change(digits, kind, severity) for severity in range(6)]
+    assert all(np.diff(changes) >= 0), changes
+    assert changes[1] > 0
 
 
 @pytest.mark.parametrize("kind", CORRUPTIONS)
@@ -65,8 +70,8 @@ def test_shift_by_hand():
         "right": np.concatenate([zeros.T, plain[:, :3]], axis=1),
         "left": np.concatenate([plain[:, 2:], zeros.T], axis=1),
     }
-    # At severity 2 a tenth of five pixels is none, so two pixels: as many as the severity.
-    moved = corrupt(np.repeat(image, 64, axis=0), "shift", 2, seed=0)[..., 0]
+    # A quarter of five pixels is one and a bit, so two.
+    moved = corrupt(np.repeat(image, 64, axis=0), "shift", 5, seed=0)[..., 0]
     found = {name for one in moved for name, expected in right.items() if np.array_equal(one, expected)}
     assert all(any(np.array_equal(one, expected) for expected in right.values()) for one in moved)
     assert found == set(right)

@@ -5,6 +5,8 @@ to common corruptions and perturbations", with settings that do not depend on th
 translation with zeros outside.
 """
 
+import math
+
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
@@ -86,12 +88,12 @@ def contrast(images, severity, rng):
 def shift(images, severity, rng):
     """Move each image up, down, left or right, as drawn, with zeros where nothing was.
 
-    By `SHIFT` times the side, in whole pixels, and by as many pixels as the severity at least.
+    By `SHIFT` times the side, rounded up to whole pixels.
     """
     moved = np.zeros_like(images)
     for index, (axis, back) in enumerate(rng.integers(0, 2, (len(images), 2))):
         image, target = np.moveaxis(images[index], axis, 0), np.moveaxis(moved[index], axis, 0)
-        pixels = min(max(severity, round(SHIFT[severity - 1] * len(image))), len(image))
+        pixels = math.ceil(SHIFT[severity - 1] * len(image) - 1e-9)
         rest = len(image) - pixels
         if back:
             target[:rest] = image[pixels:]
