@@ -17,6 +17,7 @@ HEADS = {
     "ended": "ended, with jobs left",
     "finished": "finished",
 }
+MORE = "The last run was asked for no more than that; Snakemake without targets, and with this config, makes the rest."
 GOES_ON = "Run the same command again: what is done is kept, and a training goes on from its last finished epoch."
 UNLOCK = "If Snakemake says that the folder is locked, run it once with --unlock."
 
@@ -64,8 +65,9 @@ def text(result, now, every=False):
     if result["trainings"]:
         shown = result["trainings"] if every else _last(result["trainings"], result["running"])
         lines += ["", "Trainings:" if every else "Last training of each method:", *_columns(map(_training, shown))]
-    if result["state"] in ("killed", "stopped", "ended"):
-        lines += ["", GOES_ON, *([UNLOCK] if result["state"] == "killed" else [])]
+    advice = {"killed": [GOES_ON, UNLOCK], "stopped": [GOES_ON], "ended": [MORE if run else GOES_ON]}
+    if result["state"] in advice:
+        lines += ["", *advice[result["state"]]]
     return "\n".join(lines + [note for note in result["notes"] for note in ("", note)])
 
 
