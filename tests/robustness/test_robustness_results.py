@@ -161,12 +161,18 @@ def test_the_figure_has_a_panel_a_kind_and_a_line_a_network():
     frame = table()
     expected = frame[(frame["kind"] == "noise") & (frame["method"] == "imp") & (frame["round"] == 4)]
     line = panels[1].get_lines()[2]
-    assert list(line.get_xdata()) == [0, 1, 2, 3, 4, 5]
+    assert [round(place) for place in line.get_xdata()] == [0, 1, 2, 3, 4, 5]
     assert line.get_ydata() == pytest.approx(100 * expected.groupby("severity")["accuracy"].mean().to_numpy())
 
 
 def test_the_figure_of_many_methods_and_of_one_replicate():
-    assert drawn(table(methods=("imp", "random", "snip"))).legends
+    result = drawn(table(methods=("imp", "random", "snip")))
+    names = [text.get_text() for text in result.axes[-1].get_legend().get_texts()]
+    assert names[:3] == ["dense", "imp, round 1", "imp, round 4"]
+    assert len(names) == 7
+    # Without a spare panel the names stand beside, or in the first one if there are few.
+    four = table(methods=("imp", "random"))[lambda frame: frame["kind"] != "shift"]
+    assert drawn(four[four["kind"] != "blur"]).legends
     result = drawn(table(replicates=1))
     assert result._suptitle.get_text() == style.ONE_REPLICATE
     some = table()[lambda frame: frame["kind"].isin(["pruning", "shift"])]

@@ -13,6 +13,8 @@ PANELS = {
     "shift": "Severity of shift",
 }
 PER_ROW = 3
+# How far the intervals of networks stand apart: of a share, and in severities.
+SHARE_APART, SEVERITY_APART = 0.03, 0.09
 
 
 def draw(tables, settings):
@@ -33,22 +35,24 @@ def draw(tables, settings):
     if not networks or not kinds:
         return style.placeholder("The table has no accuracy of any network.")
     rows, columns = style.grid_shape(len(kinds), PER_ROW)
-    width = 0.75 * columns * style.COLUMN + method_lines.legend_width(networks)
+    spare = len(kinds) < rows * columns
+    width = 0.75 * columns * style.COLUMN + (0 if spare else method_lines.legend_width(networks))
     figure, axes = style.new_figure(width, 2.2 * rows, rows, columns, sharey=True)
     means = []
     for axis, kind in zip(axes.flat, kinds, strict=False):
         of_kind = table[table["kind"] == kind]
         for place, (network, look) in enumerate(method_lines.looks(networks).items()):
             mean = summarise(of_kind[of_kind["network"] == network], "severity", "accuracy")
-            mean[["low", "high"]] = mean[["low", "high"]].clip(0, 100)
-            along = mean.index.to_series() * (100 if kind == "pruning" else 1)
-            method_lines.draw_line(axis, along, mean, network, look, place, len(networks))
+            _draw_line(axis, kind, mean, network, look, place - (len(networks) - 1) / 2)
             means += list(mean["mean"])
         _label(axis, kind, 100 * of_kind["severity"].min())
     for axis in axes.flat[len(kinds) :]:
         axis.set_axis_off()
     axes[0, 0].set_ylim(max(-2.0, min(means) - 5), 102)
-    method_lines.add_legend(figure, axes[0, 0], len(networks))
+    if spare:
+        axes.flat[-1].legend(*axes[0, 0].get_legend_handles_labels(), frameon=False, loc="center")
+    else:
+        method_lines.add_legend(figure, axes[0, 0], len(networks))
     if table["replicate"].nunique() < 2:
         style.remark(figure, style.ONE_REPLICATE)
     return figure
@@ -67,6 +71,16 @@ def _shown(table):
     return pd.Series(
         [name(*one) for one in zip(table["method"], table["round"], strict=True)], table.index, dtype=object
     )
+
+
+def _draw_line(axis, kind, mean, network, look, aside):
+    """Draw one network, its intervals beside those of the others: bands would hide each other where they are wide."""
+    colour, marker, dashes = look
+    along = mean.index.to_numpy(float)
+    along = 100 * along * (1 - SHARE_APART * aside) if kind == "pruning" else along + SEVERITY_APART * aside
+    low, high = mean["low"].clip(0, 100), mean["high"].clip(0, 100)
+    axis.plot(along, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=network, zorder=3)
+    axis.vlines(along, low, high, color=colour, linewidth=0.7 * style.scale(), alpha=0.7, zorder=2)
 
 
 def _label(axis, kind, least):
