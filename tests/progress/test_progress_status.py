@@ -174,7 +174,7 @@ def test_a_job_that_fails(tmp_path, capsys):
     assert job["rule"] == "train_dense"
     said = "prunesim train: network.name: own.py:own failed while it was trained: RuntimeError: this network gives up"
     assert job["sentence"].startswith(said)
-    assert job["advice"].startswith("Put right what it says and run the same command again")
+    assert job["advice"].startswith("Put right what it says and run again")
     assert (found["run"]["done"], found["running"]) == (1, [])
     # To count the jobs of a network of one's own it would have to be run.
     assert found["jobs"] is None
@@ -192,7 +192,7 @@ def test_a_sentence_of_a_job_is_repeated_until_a_run_goes_well(finished, tmp_pat
     (job,) = found["failed"]
     assert job["job"] == "activations/rep0/imp/round02"
     assert job["sentence"].startswith(f"prunesim dump: {weights} is not a readable safetensors file")
-    assert "Put right what it says and run the same command again" in text
+    assert "Put right what it says and run again" in text
     # A run that finds the folder locked is none of the study.
     (clone / weights).unlink()
     (clone / ".snakemake/locks").mkdir(exist_ok=True)

@@ -25,12 +25,12 @@ def failure(log, shown):
     lines = [line for line in tail(log).splitlines() if line.strip()]
     said = [line for line in lines if SENTENCE.match(line)]
     if said:
-        return said[-1], "Put right what it says and run the same command again; what is done is kept."
+        return said[-1], "Put right what it says and run again; what is done is kept."
     if "Traceback (most recent call last):" in lines:
         last = next((line for line in reversed(lines) if EXCEPTION.match(line)), lines[-1])
         return last, f"{shown} has the lines of code that led there; what is done is kept for the next run."
     return (
         "It ended without a word of its own" + (f", after: {lines[-1].strip()}" if lines else "."),
-        "It was probably killed, for its memory or its time; `prunesim plan` says what it needs. Run the same "
-        "command again, with fewer --cores or more memory; what is done is kept.",
+        "It was probably killed, for its memory or its time; `prunesim plan` says what it needs. Run again, with "
+        "fewer --cores or more memory; what is done is kept.",
     )

@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.networks.builtin import NETWORKS
 from prunesim.progress.failures import failure
@@ -49,8 +50,8 @@ def study_status(folder, files=(), settings=(), root=None, now=None):
         raise PrunesimError(f"{folder} is no folder of a study; give results/<study>.")
     place, study = folder.parents[1], folder.name
     run = next(study_runs(place, study), None)
-    jobs, notes = _jobs(place, study, run, files, settings, root)
-    recorded = _recorded(folder, {job.name for job in jobs}) if jobs else set()
+    jobs, dataset, notes = _jobs(place, study, run, files, settings, root)
+    recorded = _recorded(folder, {job.name for job in jobs}, dataset)
     if run is None and not jobs and not folder.is_dir():
         raise PrunesimError(f"There is no {folder}, and no run of it. {' '.join(notes)}".strip())
     state = _state(run, jobs, recorded)
@@ -76,7 +77,10 @@ def study_status(folder, files=(), settings=(), root=None, now=None):
 
 
 def _jobs(place, study, run, files, settings, root):
-    """Return all jobs of the study as the forecast has them, as far as its config tells, and what to say of that."""
+    """Return all jobs of the study as the forecast has them, the folder of its images, and what is to be said.
+
+    Jobs and folder are none where the config does not tell.
+    """
     given = bool(files or settings)
     if run and not given:
         files, settings, started = run.config()
@@ -93,13 +97,13 @@ def _jobs(place, study, run, files, settings, root):
             )
         if config["network"]["name"] not in NETWORKS:
             # To count them the network would have to be run.
-            return [], ["The network is one of your own, so the forecast is left to `prunesim plan`."]
+            return [], None, ["The network is one of your own, so the forecast is left to `prunesim plan`."]
         config = read_config(root, files, settings)
-        return _forecast(config, place, run), []
+        return _forecast(config, place, run), place / "results" / "datasets" / dataset_id(config["dataset"]), []
     except PrunesimError as error:
         if given:
             raise
-        return [], [f"No forecast: {str(error).rstrip('.')}."]
+        return [], None, [f"No forecast: {str(error).rstrip('.')}."]
 
 
 def _forecast(config, place, run):
@@ -113,13 +117,12 @@ def _forecast(config, place, run):
     return study_jobs(config, images, profile, Machine(cores=run.cores if run else 1, gpus=gpus))
 
 
-def _recorded(folder, names):
+def _recorded(folder, names, dataset):
     """Return the jobs that have left their record."""
     found = {name for name in names if (folder / "provenance" / f"{name}.json").is_file()}
     if "tables/provenance" in names and (folder / "tables" / "provenance.csv").is_file():
         found.add("tables/provenance")
-    # All else needs the images.
-    return found | ({"fetch"} if found else set())
+    return found | ({"fetch"} if dataset and (dataset / "provenance.json").is_file() else set())
 
 
 def _state(run, jobs, recorded):
