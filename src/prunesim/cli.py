@@ -41,6 +41,7 @@ JOBS = {
 TOOLS = {
     "compare": "compare two activation files with each other",
     "layers": "list the layers of a network",
+    "triangle": "print how alike representation, function and connectivity rank rounds",
     "verify": "check the artifacts of a study",
     "plan": "forecast the jobs, hours, disk and memory of a study",
     "status": "say what a study is doing, how far it is, or why it ended",

@@ -213,7 +213,7 @@ def test_paths_of_chains():
         "own": {"replicates": 2, "rounds": 1, "dense": "own"},
         "shared": {"replicates": 1, "rounds": 2, "dense": "dense"},
     }
-    folders = [folder for *_, folder in paths.networks(1, ["imp"], 1, chains)]
+    folders = [folder for *_, folder in paths.networks(1, ["imp"], {"imp": 1}, chains)]
     assert folders == [
         "rep0/dense",
         "rep0/imp/round01",
@@ -224,8 +224,8 @@ def test_paths_of_chains():
         "rep0/shared/round01",
         "rep0/shared/round02",
     ]
-    files = paths.comparisons(["replicates"], 1, ["imp"], 1, ["x"], chains)
+    files = paths.comparisons(["replicates"], 1, ["imp"], {"imp": 1}, ["x"], chains)
     assert files == ["replicates/rep1/own/round00/x.csv", "replicates/rep1/own/round01/x.csv"]
     families = ["rounds", "layers", "replicates"]
-    assert [f for *_, f in paths.dumped_networks(families, 1, ["imp"], 1, chains)] == folders
-    assert paths.jobs(["rounds"], 1, {}, 1, ["x"], chains, given=True)[0] == "networks/given"
+    assert [f for *_, f in paths.dumped_networks(families, 1, ["imp"], {"imp": 1}, chains)] == folders
+    assert paths.jobs(["rounds"], 1, {}, {}, ["x"], chains, given=True)[0] == "networks/given"

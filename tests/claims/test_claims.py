@@ -43,7 +43,7 @@ def study(values, accuracy=None, null=0.1, between=0.5, measure="cca_mean"):
             for other in range(r + 1, replicates)
             for i, layer in enumerate(LAYERS)
         ]
-    columns = [column for column in synthetic.SIMILARITY if column[:2] not in ("ci", "n_", "ra")]
+    columns = [column for column in synthetic.SIMILARITY if column[:2] not in ("ci", "ca", "p_", "n_", "ra")]
     return (
         pd.DataFrame(networks, columns=["replicate", "method", "round", "density", "test_accuracy"]),
         pd.DataFrame(similarity, columns=columns[:-1]),

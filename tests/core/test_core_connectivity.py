@@ -209,7 +209,7 @@ def test_the_command(data, trained, tmp_path):
 
 
 def test_lines_of_a_study():
-    names = list(paths.connections(["dense", "rounds", "replicates"], 2, ["imp"], 2))
+    names = list(paths.connections(["dense", "rounds", "replicates"], 2, ["imp"], {"imp": 2}))
     assert names == [
         *(f"dense/rep{r}/imp/round0{k}" for r in (0, 1) for k in (1, 2)),
         # The first round and the dense network are connected already.
@@ -217,11 +217,11 @@ def test_lines_of_a_study():
         "replicates/rep1/dense/rep0",
         "replicates/rep1/imp/round02/rep0",
     ]
-    only = paths.connections(["rounds"], 1, ["imp"], 2)
+    only = paths.connections(["rounds"], 1, ["imp"], {"imp": 2})
     assert only["rounds/rep0/imp/round01"] == ((0, "dense", 0, "rep0/dense"), (0, "imp", 1, "rep0/imp/round01"))
-    assert paths.connections([], 3, ["imp"], 3) == {}
+    assert paths.connections([], 3, ["imp"], {"imp": 3}) == {}
     own = {"outside": {"replicates": 2, "rounds": 1, "dense": "outside", "exclude": []}}
-    assert paths.connections(["dense", "replicates"], 0, [], 1, own) == {
+    assert paths.connections(["dense", "replicates"], 0, [], {}, own) == {
         **{
             f"dense/rep{r}/outside/round01": (
                 (r, "outside", 0, f"rep{r}/outside/round00"),
@@ -237,5 +237,5 @@ def test_lines_of_a_study():
         },
     }
     shared = {"outside": {"replicates": 1, "rounds": 1, "dense": "dense", "exclude": []}}
-    (pair,) = paths.connections(["dense"], 1, [], 1, shared).values()
+    (pair,) = paths.connections(["dense"], 1, [], {}, shared).values()
     assert pair[0] == (0, "dense", 0, "rep0/dense")

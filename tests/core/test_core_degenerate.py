@@ -19,7 +19,7 @@ from prunesim.study import paths
 
 IMAGES, POSITIONS = 40, 3
 METHODS = {"imp": {"types": ["conv"], "exclude": []}}
-GROWTH = {"replicates": 2, "rounds": 2, "methods": METHODS, "families": ["rounds", "layers", "replicates"]}
+GROWTH = {"replicates": 2, "rounds": {"imp": 2}, "methods": METHODS, "families": ["rounds", "layers", "replicates"]}
 
 
 def one_image(rng):
@@ -104,7 +104,7 @@ def test_the_tables_are_read_and_the_claims_come_out(study, tmp_path):
     assert TABLES["similarity"](study, study / "tables" / "similarity.csv", {}) == []
     networks = "replicate,method,round,density,test_accuracy\n" + "".join(
         f"{replicate},{method},{round_},{0.8**round_},0.9\n"
-        for replicate, method, round_, _ in paths.networks(2, METHODS, 2)
+        for replicate, method, round_, _ in paths.networks(2, METHODS, GROWTH["rounds"])
     )
     (study / "tables" / "networks.csv").write_text(networks)
     for measure in ("cca_mean", "cka_linear_debiased"):

@@ -136,7 +136,7 @@ def test_the_documented_forecasts_are_current(capsys, config_):
         ),
         (["network={width: 64}"], [], "There are only "),
         (["replicates=1"], ["--cores", "4"], "The rounds of a chain follow each other, so at most 1 trainings of 1 "),
-        (["replicates=100", "rounds=30"], [], "28,5"),
+        (["replicates=100", "rounds=30"], [], "31,6"),
     ],
 )
 def test_findings(capsys, assignments, options, sentence):

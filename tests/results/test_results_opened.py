@@ -15,7 +15,7 @@ from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.study import paths
 
-NETWORKS = [(replicate, method, round_) for replicate, method, round_, _ in paths.networks(2, ["imp"], 2)]
+NETWORKS = [(replicate, method, round_) for replicate, method, round_, _ in paths.networks(2, ["imp"], {"imp": 2})]
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,8 @@ def _check_predictions(study, index, content, network, checksum):
     # Another device rounds in another way, and an answer may be another one.
     if dataset is None or metrics["device"] != content["device"]:
         return problems
+    if not (dataset / "test_labels.npy").exists():  # an archive may leave the images out
+        return problems
     labels = load_labels(dataset, "test")
     found = int((np.argmax(logits, axis=1) == labels).sum()) / len(labels) if len(labels) == len(logits) else None
     if found != metrics["test_accuracy"]:

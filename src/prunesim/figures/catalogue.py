@@ -68,6 +68,13 @@ FIGURES = {
         "category": "Pruning",
         "labels": {"figure": "remaining weights by layer and round"},
     },
+    "triangle": {
+        "module": "prunesim.figures.triangle",
+        "tables": ["similarity", "networks", "connectivity"],
+        "settings": ["measure", "context", "dpi"],
+        "category": "Similarity",
+        "labels": {"figure": "representation, function and connectivity"},
+    },
     "residuals": {
         "module": "prunesim.figures.residuals",
         "tables": ["sparsity"],
