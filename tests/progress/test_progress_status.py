@@ -14,7 +14,6 @@ from pipeline.pipeline_runs import REPOSITORY, STUDY, TINY, copy_all, copy_sourc
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.progress.status import study_status
-from prunesim.study.paths import jobs
 
 NETWORKS = f"{STUDY}/tables/networks.csv"
 OWN = """
@@ -220,12 +219,3 @@ def test_neither_torch_nor_what_takes_long_is_loaded(finished):
     call = [sys.executable, "-c", code, "status", str(finished / STUDY)]
     printed = subprocess.run(call, env=environment, capture_output=True, text=True, check=True).stdout
     assert printed.splitlines()[-1] == "[]"
-
-
-def test_jobs_are_named_as_their_records_are(finished):
-    """What is counted as left by its record is what the forecast counts."""
-    named = jobs(
-        ["rounds", "layers", "replicates"], 2, {"imp": {"rewind": "initial", "criterion": "magnitude", "unit": "weight",
-        "sparsity": None, "control": None}}, {"imp": 2}, ["relu1", "relu2", "logits"],
-    )  # fmt: skip
-    assert all((finished / STUDY / "provenance" / f"{name}.json").is_file() for name in named)
