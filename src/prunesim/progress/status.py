@@ -134,6 +134,9 @@ def _state(run, jobs, recorded):
         return {"runs": "running", "gone": "killed"}.get(process, process)
     if run.failed():
         return "failed"
+    if run.nothing:
+        # Snakemake does not miss what only others needed that are there, such as activations.
+        complete = complete or "tables/provenance" in recorded
     if run.nothing or (run.steps and run.steps[0] == run.steps[1]):
         return "finished" if complete or not jobs else "ended"
     return "stopped"
