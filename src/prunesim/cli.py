@@ -45,6 +45,8 @@ TOOLS = {
     "triangle": "print how alike representation, function and connectivity rank rounds",
     "verify": "check the artifacts of a study",
     "plan": "forecast the jobs, hours, disk and memory of a study",
+    "status": "say what a study is doing, how far it is, or why it ended",
+    "robustness": "evaluate the networks of a study under further pruning and on corrupted images",
     "diff": "compare two studies artifact by artifact",
     "accept": "take results for what the present code would make of them",
     "export": "write a network of a study as a file that is read without prunesim",

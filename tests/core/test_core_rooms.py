@@ -11,6 +11,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "prunesim"
 ROOMS = (
     "cli",
     "commands",
+    "progress",
     "forecast",
     "explorer",
     "figures",

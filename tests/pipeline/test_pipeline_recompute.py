@@ -112,7 +112,7 @@ CONFIGS = {
     "dpi": ("figures: {dpi: 70}", FIGURES),
     "lines between networks": (
         "connectivity: {pairs: [dense, replicates], points: 3}",
-        {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1},
+        {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1, "figure_triangle": 1},
     ),
     "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
     # What is computed.
