@@ -37,6 +37,14 @@ FROM_PRUNING = {
 EVERYTHING = {"fetch": 1} | FROM_TRAINING
 
 
+# All that has to do with answers, which have a verb of their own.
+FROM_ANSWERS = {"compare_functional": 5, "figure_classes": 1} | SIMILARITY_TABLES | SIMILARITY_FIGURES | ANSWER_TABLES
+
+
+def without(jobs, *rules):
+    return {rule: count for rule, count in jobs.items() if rule not in rules}
+
+
 def with_provenance(jobs):
     """Return the jobs, and the one that keeps account of whatever was made."""
     return jobs | {"provenance_table": 1} if jobs else jobs
@@ -150,10 +158,11 @@ MODULES = {
     "pruning/criteria": FROM_PRUNING,
     "commands/prune": FROM_PRUNING,
     "activations/dump": FROM_DUMP,
-    "similarity/measures": FROM_COMPARISONS,
-    "results/comparison": FROM_COMPARISONS,
-    "similarity/functional": FROM_COMPARISONS | TABLES_AND_FIGURES,
-    "results/tables": TABLES_AND_FIGURES,
+    "similarity/measures": FROM_COMPARISONS | FROM_ANSWERS,
+    "results/comparison": without(FROM_COMPARISONS, "compare_functional"),
+    "similarity/functional": FROM_ANSWERS,
+    "results/answers": FROM_ANSWERS,
+    "results/tables": without(TABLES_AND_FIGURES, "answers_table", "figure_classes"),
     "results/claims": {"claims_table": 1},
     "figures/accuracy": {"figure_accuracy": 1},
     "figures/similarity": {"figure_similarity": 1},
