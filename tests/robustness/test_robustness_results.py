@@ -15,7 +15,7 @@ from prunesim.errors import PrunesimError
 from prunesim.figures import robustness as figure
 from prunesim.figures import style
 from prunesim.results import robustness
-from prunesim.results.robustness import COLUMNS, evaluator, prune_further, pruned_tensors, robustness_rows
+from prunesim.results.robustness import COLUMNS, prune_further, pruned_tensors, robustness_rows
 from prunesim.study.seeds import derive_seed
 
 
@@ -46,7 +46,7 @@ def test_where_nothing_is_changed_accuracy_is_that_of_the_study(study, rows):
         which = {key: row[key] for key in COLUMNS[:3]}
         assert row["accuracy"] == study.metrics(**which)["test_accuracy"]
     network = study.network(method="imp", round=2)
-    assert evaluator(study)(network, study.pixels()[0]) == study.accuracy(network)
+    assert study.evaluator()(network, study.pixels()[0]) == study.accuracy(network)
 
 
 def test_pruning_by_hand(study, rows):

@@ -91,6 +91,29 @@ def without_numbers(how):
             handle.remove()
 
 
+def of_network(settings, shape, classes, look, final):
+    """Return what a function finds in a network, built without numbers where it can be; see `without_numbers`.
+
+    Parameters
+    ----------
+    settings, shape, classes
+        See `build_network`.
+    look : callable
+        From a network to what is asked of it.
+    final : type
+        The refusal that numbers would not change.
+    """
+    for how in ("all", "weights"):
+        try:
+            with without_numbers(how):
+                return look(build_network(settings, shape, classes, seed=0))
+        except final:
+            raise
+        except (PrunesimError, RuntimeError, NotImplementedError):
+            continue
+    return look(build_network(settings, shape, classes, seed=0))
+
+
 def _built_in(settings, shape, classes):
     layers = built_in_layers(settings, classes)
     shapes = {"": tuple(shape)} | {x.name: y for x, y in zip(layers, layer_shapes(layers, shape), strict=True)}

@@ -10,9 +10,8 @@ from collections import defaultdict
 import torch
 from torch.overrides import TorchFunctionMode
 
-from prunesim.errors import PrunesimError
 from prunesim.networks import tracing
-from prunesim.networks.build import build_network, without_numbers
+from prunesim.networks.build import of_network
 from prunesim.networks.channel_calls import NONE, Call, Operand, Refusal
 from prunesim.networks.channels import MAKERS, follow
 from prunesim.networks.layouts import tensors_in
@@ -33,15 +32,11 @@ def coupling_of(settings, shape, classes):
         Channels, height and width of an image.
     classes : int
     """
-    for how in ("all", "weights"):
-        try:
-            with without_numbers(how):
-                return find_coupling(build_network(settings, shape, classes, seed=0), shape, settings["name"])
-        except Refusal:
-            raise
-        except (PrunesimError, RuntimeError, NotImplementedError):
-            continue
-    return find_coupling(build_network(settings, shape, classes, seed=0), shape, settings["name"])
+
+    def look(network):
+        return find_coupling(network, shape, settings["name"])
+
+    return of_network(settings, shape, classes, look, final=Refusal)
 
 
 def find_coupling(network, shape, name=""):

@@ -5,9 +5,8 @@ import math
 import torch
 from torch import nn
 
-from prunesim.errors import PrunesimError
 from prunesim.networks import layouts, tracing
-from prunesim.networks.build import build_network, without_numbers
+from prunesim.networks.build import of_network
 from prunesim.networks.spec import DUMPED
 from prunesim.networks.weights import count_uses, count_uses_of_call, weight_kinds, weight_tensors
 from prunesim.storage.arrays import layer_of
@@ -42,16 +41,11 @@ def describe(settings, shape, classes):
     PrunesimError
         If the network cannot be built or run.
     """
-    for how in ("all", "weights"):
-        try:
-            with without_numbers(how):
-                network = build_network(settings, shape, classes, seed=0)
-                return _description(network, shape, settings["name"])
-        except tracing.Chance:
-            raise
-        except (PrunesimError, RuntimeError, NotImplementedError):
-            continue
-    return _description(build_network(settings, shape, classes, seed=0), shape, settings["name"])
+
+    def look(network):
+        return _description(network, shape, settings["name"])
+
+    return of_network(settings, shape, classes, look, final=tracing.Chance)
 
 
 def trace(network, shape, name=""):

@@ -188,16 +188,29 @@ class Study:
 
     def accuracy(self, network, split="test"):
         """Return the accuracy of a network on the images of the study, computed as the pipeline does."""
+        return self.evaluator(split)(network)
+
+    def evaluator(self, split="test"):
+        """Return the function from a network to its accuracy, computed as the pipeline does.
+
+        Its second argument, uint8 images N x H x W x C, may take the place of those of the split.
+        """
         data, loop, device = map(_torch_module, ("prunesim.training." + name for name in ("data", "loop", "device")))
-        images, labels, description, training = self._dataset(split)
-        place = next(network.parameters()).device
-        normalise = data.normaliser(description["mean"], description["std"], training, place)
-        context = device.autocast(place, training["precision"])
-        target = data.torch.from_numpy(labels).to(place)
-        shape = data.to_tensor(images[:1], "cpu").shape[1:]
+        of_split, labels, description, training = self._dataset(split)
         layers = load_metadata(next(iter(self._folders.values())) / "weights.safetensors")["layers"]
-        batch = evaluation_batch(shape, [layer["shape"] for layer in layers])
-        return loop.evaluate(network, data.to_tensor(images, place), target, normalise, context, batch)[1]
+        outputs = [layer["shape"] for layer in layers]
+
+        def accuracy(network, images=None):
+            images = of_split if images is None else images
+            place = next(network.parameters()).device
+            normalise = data.normaliser(description["mean"], description["std"], training, place)
+            context = device.autocast(place, training["precision"])
+            target = data.torch.from_numpy(labels).to(place)
+            tensor = data.to_tensor(images, place)
+            batch = evaluation_batch(tensor.shape[1:], outputs)
+            return loop.evaluate(network, tensor, target, normalise, context, batch)[1]
+
+        return accuracy
 
     def _settings(self, network):
         """Return the settings of a network; a file of the user's own is looked for from the folder of the clone."""

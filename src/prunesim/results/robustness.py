@@ -5,17 +5,12 @@ import numpy as np
 from prunesim.audit.network_checks import network_folders
 from prunesim.datasets.corruptions import CORRUPTIONS, MOST_SEVERE, corrupt
 from prunesim.errors import PrunesimError
-from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.state import load_arrays, network_arrays
 from prunesim.pruning.criteria import prune, select_tensors
 from prunesim.pruning.masks import apply_mask
 from prunesim.storage.arrays import load_metadata
-from prunesim.storage.files import read_json
 from prunesim.study import paths
 from prunesim.study.seeds import derive_seed
-from prunesim.training.data import normaliser, to_tensor, torch
-from prunesim.training.device import autocast
-from prunesim.training.loop import evaluate
 
 COLUMNS = ("replicate", "method", "round", "kind", "severity", "accuracy")
 PRUNING = "pruning"
@@ -49,7 +44,7 @@ def robustness_rows(study, shares=SHARES, severities=SEVERITIES, *, replicates=N
     """
     shares, severities = _checked(shares, severities)
     chosen = chosen_networks(study, replicates, methods, rounds)
-    pixels, accuracy = study.pixels("test")[0], evaluator(study)
+    pixels, accuracy = study.pixels("test")[0], study.evaluator("test")
     rows = _pruned(study, chosen, shares, pixels, accuracy)
     seed = study.metrics(**chosen[0])["settings"]["seed"]
     for kind in CORRUPTIONS if severities else ():
@@ -84,23 +79,6 @@ def chosen_networks(study, replicates=None, methods=None, rounds=None):
             f"{study.name} has no network of {words or 'any kind'}; dense networks are those of round 0."
         )
     return chosen
-
-
-def evaluator(study):
-    """Return the function from a network and uint8 images, N x H x W x C, to its accuracy as in the pipeline."""
-    first = next(iter(network_folders(study.folder).values()))
-    settings, about = read_json(first / "metrics.json")["settings"]["training"], study.description()
-    normalise = normaliser(about["mean"], about["std"], settings, "cpu")
-    labels = torch.from_numpy(np.array(study.pixels("test")[1]))
-    outputs = [layer["shape"] for layer in load_metadata(first / "weights.safetensors")["layers"]]
-
-    def accuracy(network, images):
-        images = to_tensor(images, "cpu")
-        batch = evaluation_batch(images.shape[1:], outputs)
-        context = autocast(torch.device("cpu"), settings["precision"])
-        return evaluate(network, images, labels, normalise, context, batch)[1]
-
-    return accuracy
 
 
 def prune_further(arrays, mask, share):

@@ -106,15 +106,13 @@ def density_of(settings, round_):
     """
     density = settings["density"]
     if density is None and settings["from"] == "dense":
-        left = {name: (1 - share) ** round_ for name, share in _shares(settings["fraction"]).items()}
-        return {"density": left if isinstance(settings["fraction"], dict) else left[None]}
+        fraction = settings["fraction"]
+        if isinstance(fraction, dict):
+            return {"density": {layer: (1 - share) ** round_ for layer, share in fraction.items()}}
+        return {"density": (1 - fraction) ** round_}
     if density is None:
         return {"fraction": settings["fraction"]}
     return {"density": density[round_ - 1] if isinstance(density, list) else density}
-
-
-def _shares(fraction):
-    return fraction if isinstance(fraction, dict) else {None: fraction}
 
 
 def base(replicate, name, settings, round_):
