@@ -151,6 +151,7 @@ def _pair(family, measure, value, replicate, network, layer):
 def sparsity(replicates, rounds):
     """Return the table of sparse trainings of one method by ADMM, of which residuals fall."""
     rng = np.random.default_rng(1)
+    columns = ["replicate", "method", "round", "epoch", "iteration", "primal_residual", "dual_residual"]
     return pd.DataFrame(
         [
             {
@@ -168,7 +169,8 @@ def sparsity(replicates, rounds):
             for replicate in range(replicates)
             for round_ in range(1, rounds + 1)
             for iteration in range(1, 9)
-        ]
+        ],
+        columns=[*columns, "penalty", "zeros", "note"],
     )
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from figures import synthetic
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.collections import PolyCollection
+from matplotlib.collections import PathCollection, PolyCollection
 from matplotlib.text import Text
 
 from prunesim.errors import PrunesimError
@@ -90,15 +90,15 @@ def test_accuracy_shows_means_intervals_and_replicates():
     networks = tables["networks"]
     (axis,) = draw("accuracy", tables).axes
     line = next(line for line in axis.lines if line.get_label() == "imp")
+    (band,) = (drawn.get_paths()[0].vertices for drawn in axis.collections if isinstance(drawn, PolyCollection))
+    (points,) = (drawn.get_offsets() for drawn in axis.collections if isinstance(drawn, PathCollection))
     for round_ in range(5):
         values = 100 * networks.loc[networks["round"] == round_, "test_accuracy"]
         mean, low, high = t_interval(values)
         assert line.get_xdata()[round_] == pytest.approx(100 * 0.8**round_)
         assert line.get_ydata()[round_] == pytest.approx(mean)
-        band = axis.collections[0].get_paths()[0].vertices
         at = band[np.isclose(band[:, 0], 100 * 0.8**round_), 1]
         assert (at.min(), at.max()) == pytest.approx((low, high))
-    points = axis.collections[1].get_offsets()
     assert len(points) == len(networks)
     assert sorted(points[:, 1]) == pytest.approx(sorted(100 * networks["test_accuracy"]))
     dense = next(line for line in axis.lines if line.get_label() == "dense")

@@ -73,9 +73,16 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
         "comparison": {"families": ["rounds", "layers", "replicates", "functional"]},
         "connectivity": {"pairs": ["dense", "replicates"]},
     }
+    methods = {
+        "m_1": {"rewind": {"epoch": 1}},
+        "m_2": {"criterion": "snip"},
+        "m_3": {"unit": "filter"},
+        "m_4": {"sparsity": {"admm": {}}, "density": 0.5},
+        "m_5": {"control": "reinitialise", "of": "m_1"},
+    }
     given = {**STUDY["network"], "weights": file}
     overlays = [
-        {**study, "methods": {"m_1": {"rewind": {"epoch": 1}}}},
+        {**study, "methods": methods},
         *({**study, "network": {**given, "weights_as": use}, "chains": {"c_1": chain}} for use in USES),
     ]
     found = {}
@@ -98,7 +105,8 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
 def test_shell_commands_quote_every_placeholder():
     """Those without are numbers and names that the schema and the rules bound."""
     shells, read = 0, 0
-    safe = {"wildcards.rep", "wildcards.kk", "wildcards.method", "wildcards.table", "params.figure", "params.identity"}
+    safe = {"wildcards.rep", "wildcards.kk", "wildcards.method", "wildcards.table"}
+    safe |= {"params.figure", "params.identity", "params.ends"}
     unquoted = set()
     for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
         commands = re.findall(r"^ +prunesim\(((?:\s*[\"'].*[\"'])+)", path.read_text(), re.MULTILINE)

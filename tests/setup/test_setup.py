@@ -177,7 +177,7 @@ def test_the_package_asks_for_what_the_requirements_install():
 
 
 def test_a_wheel_is_complete(tmp_path):
-    """Every module is in it, and nothing else but what describes it."""
+    """Every module and the explorer's page are in it, and nothing else but what describes it."""
     clone = tmp_path / "clone"
     shutil.copytree(REPOSITORY / "src", clone / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -186,4 +186,6 @@ def test_a_wheel_is_complete(tmp_path):
     done = subprocess.run(build, cwd=clone, capture_output=True, text=True, check=True)
     with zipfile.ZipFile(clone / done.stdout.splitlines()[-1]) as wheel:
         inside = {name for name in wheel.namelist() if ".dist-info/" not in name}
-    assert inside == {path.relative_to(clone / "src").as_posix() for path in (clone / "src").rglob("*.py")}
+    ours = [path for path in (clone / "src").rglob("*") if path.is_file() and ".egg-info" not in str(path)]
+    assert {path.suffix for path in ours} == {".py", ".js", ".css", ".html"}
+    assert inside == {path.relative_to(clone / "src").as_posix() for path in ours}

@@ -339,7 +339,7 @@ def test_a_sparse_network_is_pruned_and_retrained_as_any_other(study, tmp_path, 
         ({"admm": ADMM}, None, "sparsity.admm needs a density to aim at."),
         ({"l1": 0.1}, 0.1, "sparsity.l1 aims at no density."),
         ({"admm": ADMM}, 1e-6, "density 1e-06 leaves none of the "),
-        ({"admm": ADMM}, {"conv1": 0.5}, "density must name the layers that are pruned, conv1, "),
+        ({"admm": ADMM}, {"conv1": 1e-6}, "density 1e-06 leaves none of the "),
     ],
 )
 def test_settings_that_do_not_fit_are_refused(study, tmp_path, sparsity, density, sentence):

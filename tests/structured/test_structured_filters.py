@@ -76,7 +76,7 @@ def test_scores_by_hand():
 
 
 def test_a_filter_goes_from_everything_that_it_is_made_of_and_read_by():
-    mask, notes = prune(count=1)
+    mask, notes = prune(fraction=0.4)
     assert notes == []
     assert set(mask) == set(WEIGHTS) - {"n.running_mean"}
     assert all(kept.dtype == np.uint8 and kept.shape == WEIGHTS[name].shape for name, kept in mask.items())
@@ -89,7 +89,7 @@ def test_a_filter_goes_from_everything_that_it_is_made_of_and_read_by():
 
 
 def test_the_criterion_decides():
-    only_a = {"names": {"a.weight"}, "count": 1}
+    only_a = {"names": {"a.weight"}, "fraction": 0.4}
     assert prune(criterion="l1", **only_a)[0]["a.bias"].tolist() == [1, 0, 1]
     assert prune(criterion="bn_scale", **only_a)[0]["a.bias"].tolist() == [1, 1, 0]
 
@@ -115,9 +115,9 @@ def test_counts_are_exact_and_masks_nested(scope, criterion):
 
 
 def test_the_given_mask_is_not_changed():
-    first, _ = prune(count=1)
+    first, _ = prune(fraction=0.4)
     copied = {name: kept.copy() for name, kept in first.items()}
-    prune(mask=first, names={"a.weight"}, count=1)
+    prune(mask=first, names={"a.weight"}, fraction=0.4)
     assert all(np.array_equal(kept, copied[name]) for name, kept in first.items())
 
 
@@ -125,7 +125,9 @@ def test_equal_scores_go_in_order():
     weights, coupling = wide(4, 4)
     weights = {name: np.ones_like(array) for name, array in weights.items()}
     weights["l1.weight"] = weights["l1.weight"] * 3 / 4  # the sums are the same
-    mask, _ = prune_filters(weights, {}, coupling, names=weights, count=3, scope="global", criterion="l1", seed=0)
+    mask, _ = prune_filters(
+        weights, {}, coupling, names=weights, fraction=3 / 8, scope="global", criterion="l1", seed=0
+    )
     assert [kept.tolist() for kept in remaining_filters(mask, coupling)] == [[False, False, False, True], [True] * 4]
 
 
@@ -162,7 +164,7 @@ def test_random_masks_depend_on_the_seed_alone():
 def test_tied_filters_are_left_alone_where_one_layer_is():
     assert [one["name"] for one in select_groups(COUPLING, NAMES)] == ["a", "b"]
     assert [one["name"] for one in select_groups(COUPLING, NAMES - {"c.weight"})] == ["a"]
-    mask, _ = prune(names={"a.weight"}, count=1)
+    mask, _ = prune(names={"a.weight"}, fraction=0.4)
     assert set(mask) == {"a.weight", "a.bias", "n.weight", "n.bias", "b.weight"}
     assert mask["b.weight"].tolist() == [[1, 0, 1], [1, 0, 1]]  # its filters stay, what they read of a goes
 
@@ -171,10 +173,10 @@ def test_what_cannot_be_pruned_is_refused_in_a_sentence():
     with pytest.raises(
         PrunesimError, match=r"those of a \(not selected\), b \(not selected\), d \(they are the answers"
     ):
-        prune(names={"d.weight"}, count=1)
+        prune(names={"d.weight"}, fraction=0.4)
     with pytest.raises(
         PrunesimError, match="bn_scale: the filters of b have no normalisation with a scale; exclude it"
     ):
-        prune(criterion="bn_scale", count=1)
-    with pytest.raises(PrunesimError, match="4 filters cannot be removed from the 5 of a, b: one of each must stay"):
-        prune(scope="global", count=4)
+        prune(criterion="bn_scale", fraction=0.4)
+    with pytest.raises(PrunesimError, match=r"density 0.2 leaves 1 of 5 filters, of which 5 are left in 2 group\(s\)"):
+        prune(scope="global", density=0.2)

@@ -50,7 +50,7 @@ def study(tmp_path_factory):
 
 def retrain(told, dataset, method, round_, start, mask, folder):
     output = folder / method / f"round{round_:02d}"
-    save_tensors(output / "mask.safetensors", mask, {})
+    save_tensors(output / "mask.safetensors", mask, {"settings": {"unit": "weight" if method == "imp" else "filter"}})
     train_round(
         *(told, dataset, 0, method, round_, start, output / "mask.safetensors", output, folder / "checkpoint"),
         log=lambda line: None,
@@ -89,11 +89,11 @@ def test_the_shrunk_network_answers_as_the_one_of_the_study(study, tmp_path, cap
     assert f"filters: {sum(int(x.sum()) for x in kept)} of {sum(map(len, kept))} (conv1 " in said
     assert "answers to 33 test images: the same to " in said
     assert small["conv1.weight"].shape == (int(kept[0].sum()), 1, 3, 3)
-    metrics = study.metrics(method="filters", round=2)
+    metrics, whole = study.metrics(method="filters", round=2), study.metrics()["parameters"]
     statistics = ("running_mean", "running_var", "num_batches_tracked")
     count = sum(tensor.numel() for name, tensor in small.items() if not name.endswith(statistics))
-    assert count == remaining_parameters(metrics["parameters"], study.mask(method="filters", round=2))
-    assert f"parameters: {count:,} of {metrics['parameters']:,}" in said
+    assert count == metrics["parameters"] == remaining_parameters(whole, study.mask(method="filters", round=2))
+    assert f"parameters: {count:,} of {whole:,}" in said
     # The multiply-adds of metrics.json leave out pruned weights, and these are the real ones.
     assert f"multiply-adds an image: {metrics['macs']:,} of {study.metrics()['macs']:,}" in said
 

@@ -82,7 +82,8 @@ def _check_filters(path, mask, before, settings, groups):
     for indices in together:
         remaining = sum(int(earlier[index].sum()) for index in indices)
         goal = {key: settings[key] for key in ("fraction", "density") if key in settings}
-        stay = remaining - filters_to_remove([earlier[index] for index in indices], **goal)
+        # The best filter of each group stays.
+        stay = max(remaining - filters_to_remove([earlier[index] for index in indices], **goal), len(indices))
         found = sum(int(kept[index].sum()) for index in indices)
         if found != stay:
             where = f" of {groups[indices[0]]['name']}" if len(indices) == 1 else ""

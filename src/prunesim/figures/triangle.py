@@ -19,6 +19,8 @@ def draw(tables, settings):
         return style.placeholder("connectivity.csv is empty: no two networks have been connected.")
     views = three_views(tables["similarity"], tables["networks"], tables["connectivity"], settings["measure"])
     views = views[views["density"] > 0]
+    if views.empty:
+        return style.placeholder("No pruned network is connected with its dense one.")
     methods = sorted(set(views["method"]))
     panels = {
         "representation": (f"Mean over layers,\n{style.measure_label(settings['measure'])}", 1),

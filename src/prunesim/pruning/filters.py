@@ -189,7 +189,7 @@ def prune_filters(weights, mask, coupling, *, names, scope, criterion, seed, fra
 
 
 def filters_to_remove(kept, fraction=None, density=None):
-    """Return how many filters of some groups that are ranked together go, one of each staying.
+    """Return how many filters of some groups that are ranked together should go.
 
     Parameters
     ----------
@@ -205,7 +205,7 @@ def filters_to_remove(kept, fraction=None, density=None):
     """
     remaining, filters = sum(int(alive.sum()) for alive in kept), sum(alive.size for alive in kept)
     if density is None:
-        return min(round(fraction * remaining), remaining - len(kept))
+        return round(fraction * remaining)
     stay = round(density * filters)
     if not len(kept) <= stay <= remaining:
         raise PrunesimError(

@@ -111,7 +111,8 @@ def as_array(value, name):
         ) from error
     if array.dtype.kind not in "fiub":
         raise PrunesimError(f"{name} has values of type {array.dtype}; they must be real numbers.")
-    return array
+    # In one order of memory, since the order decides how sums are rounded.
+    return np.asarray(array, order="C")
 
 
 def check_matrix(matrix, name):
