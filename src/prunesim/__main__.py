@@ -2,6 +2,12 @@
 
 import sys
 
-from prunesim.cli import main
+from prunesim.serving.client import served
+from prunesim.storage.terminal import VARIABLE
 
-sys.exit(main())
+status = served(sys.argv[1:], VARIABLE)
+if status is None:
+    from prunesim.cli import main
+
+    status = main()
+sys.exit(status)

@@ -9,6 +9,7 @@ PACKAGE = Path(__file__).parents[2] / "src" / "prunesim"
 
 # From the top down.
 ROOMS = (
+    "serving",
     "cli",
     "commands",
     "progress",

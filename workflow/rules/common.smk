@@ -22,6 +22,7 @@ from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
 from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.resolution.overlays import check_study
+from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
 from prunesim.study import chains, methods, paths
