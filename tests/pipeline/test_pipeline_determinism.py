@@ -7,8 +7,11 @@ import time
 
 from pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
 
+from prunesim.serving.start import SWITCH
 
-def test_one_core_and_another_folder_give_the_same_bytes(finished, tmp_path):
+
+def test_one_core_another_folder_and_a_python_for_each_job_give_the_same_bytes(finished, tmp_path, monkeypatch):
+    monkeypatch.setenv(SWITCH, "0")
     status, printed = snakemake(
         finished,
         "--cores",
