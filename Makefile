@@ -44,6 +44,7 @@ test: lint
 benchmark: .venv/installed-dev
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md
 	@$(BIN)/python benchmarks/structured.py --output docs/performance.md
+	@$(BIN)/python benchmarks/orchestration.py --output docs/performance.md
 
 lint: .venv/installed-dev
 	@echo "== Style"

@@ -35,7 +35,7 @@ def source_files(module, root):
             continue
         found[name] = _file_of(name, root)
         if found[name] is not None:
-            waiting += _imports(found[name].read_text(encoding="utf-8"))
+            waiting += _read(found[name].read_text(encoding="utf-8"))[0]
         if "." in name:
             waiting.append(name.rpartition(".")[0])
     return sorted({path for path in found.values() if path is not None})
@@ -55,7 +55,7 @@ def code_identity(modules, root):
     files = sorted({path for module in modules for path in source_files(module, root)})
     digest = hashlib.sha256()
     for path in files:
-        meaning = _meaning(path.read_text(encoding="utf-8"))
+        _, meaning = _read(path.read_text(encoding="utf-8"))
         digest.update(f"{path.relative_to(root).as_posix()} {meaning}\n".encode())
     return digest.hexdigest()[:32]
 
@@ -72,43 +72,42 @@ def _file_of(name, root):
 
 # Many rules share most of their code.
 @functools.lru_cache(maxsize=1024)
-def _imports(text):
+def _read(text):
+    """Return the modules of this package that a module imports, and a checksum of its meaning."""
+    tree = ast.parse(text)
     names = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
             names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-    return [name for name in names if name.split(".")[0] == PACKAGE]
+    tokens = []
+    _write(tree, tokens.append)
+    meaning = hashlib.sha256("".join(tokens).encode()).hexdigest()
+    return [name for name in names if name.partition(".")[0] == PACKAGE], meaning
 
 
-@functools.lru_cache(maxsize=1024)
-def _meaning(text):
-    return hashlib.sha256("".join(_tokens(ast.parse(text))).encode()).hexdigest()
-
-
-def _tokens(node):
-    """Yield a syntax tree as text. Not by `ast.dump`, whose form differs between versions of Python."""
+def _write(node, write):
+    """Write a syntax tree as text. Not by `ast.dump`, whose form differs between versions of Python."""
     if isinstance(node, list):
-        yield "["
+        write("[")
         for item in node:
-            yield from _tokens(item)
-            yield ","
-        yield "]"
+            _write(item, write)
+            write(",")
+        write("]")
     elif isinstance(node, ast.AST):
-        yield type(node).__name__
-        yield "("
-        for name, value in ast.iter_fields(node):
+        write(f"{type(node).__name__}(")
+        for name in node._fields:
+            value = getattr(node, name, None)
             if name == "body" and _has_docstring(node):
                 value = value[1:]
             if value is not None and value != [] and name not in UNSAID:
-                yield name
-                yield "="
-                yield from _tokens(value)
-                yield ","
-        yield ")"
+                write(f"{name}=")
+                _write(value, write)
+                write(",")
+        write(")")
     else:
-        yield repr(node)
+        write(repr(node))
 
 
 def _has_docstring(node):

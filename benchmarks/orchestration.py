@@ -1,0 +1,129 @@
+"""What running many small jobs costs: a study with forked jobs and with a Python for each, and asking what is to do.
+
+    python benchmarks/orchestration.py
+
+Every run is a study of its own in a fresh copy of this clone, from nothing to the last table and figure, and the two
+ways take turns. Asking is `snakemake -n` where every file is there; the files are empty, since Snakemake looks at names
+and times.
+"""
+
+import argparse
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from similarity import machine, write_section
+
+from prunesim.audit.diff import diff_studies
+from prunesim.serving.start import SWITCH
+from prunesim.study.config import load_yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")
+WAYS = {"a Python for each job": "0", "forked jobs": "1"}
+QUICK = "replicates: 1\nrounds: 1\ntraining: {epochs: 1}\n"
+# Studies of about so many jobs.
+GROWN = {2000: "replicates: 6\nrounds: 31\n", 10000: "replicates: 18\nrounds: 55\n"}
+
+
+def clone(folder, overlay):
+    """Copy what a study needs into a new folder."""
+    for part in PARTS:
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copyfile
+        folder.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / part, folder / part)
+    (folder / "overlay.yaml").write_text(overlay)
+    return folder
+
+
+def snakemake(folder, *words, **environment):
+    """Run Snakemake and return what it printed, the seconds of the clock, and those of the processors."""
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    done = subprocess.run(
+        [Path(sys.executable).with_name("snakemake"), "--cores", "2", *words, "--configfile", "overlay.yaml"],
+        cwd=folder,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    seconds, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    if done.returncode:
+        raise SystemExit(done.stdout + done.stderr)
+    return done.stdout, seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def study_rows(folder, overlay, turns):
+    """Return a row for each way to run a study, and the number of artifacts that are the same both ways."""
+    times = {way: [] for way in WAYS}
+    for turn in range(turns):
+        for way, switch in WAYS.items():
+            place = clone(folder / f"{switch} {turn}", overlay)
+            times[way].append(snakemake(place, "--quiet", "all", **{SWITCH: switch})[1:])
+    name = load_yaml(ROOT / "config.yaml")["study"]
+    differences, counts = diff_studies(*(folder / f"{switch} 0/results/{name}" for switch in WAYS.values()))
+    if differences:
+        raise SystemExit(f"the two ways differ: {differences[:5]}")
+    plain = [seconds for seconds, _ in times["a Python for each job"]]
+    rows = []
+    for way, measured in times.items():
+        clock, processors = (statistics.median(column) for column in zip(*measured, strict=True))
+        ratio = statistics.median(before / now for before, (now, _) in zip(plain, measured, strict=True))
+        rows.append([way, f"{clock:.1f}", f"{processors:.1f}", f"**{ratio:.2f}**"])
+    return rows, counts["compared"]
+
+
+def asking_row(folder, overlay):
+    """Return how long `snakemake -n` takes where nothing is to do."""
+    place = clone(folder, overlay)
+    printed = snakemake(place, "--summary")[0]
+    files = [line.split("\t")[0] for line in printed.splitlines()[1:]]
+    for name in files:
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).touch()
+        os.utime(place / name, (1, 1))
+    printed, seconds, _ = snakemake(place, "--dry-run")
+    assert "Nothing to be done" in printed, printed
+    return [f"{len(files):,}", f"{seconds:.1f}"]
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="a tiny study, only to see that it runs")
+    parser.add_argument("--output", help="Markdown file to write the tables to")
+    parser.add_argument("--turns", type=int, default=3, help="how often each way runs the study (default: 3)")
+    arguments = parser.parse_args()
+    lines = ["## Many small jobs", "", *machine()]
+    with tempfile.TemporaryDirectory() as folder:
+        folder = Path(folder)
+        rows, same = study_rows(folder / "study", QUICK if arguments.quick else "{}", arguments.turns)
+        lines += [
+            f"The {'tiny' if arguments.quick else 'default'} study from nothing to its last figure with `snakemake "
+            f"--cores 2`, medians of {arguments.turns} turns. Both ways make the same {same:,} artifacts to the byte. "
+            "Processor time is of Snakemake and all its jobs.",
+            "",
+            "| jobs | clock, s | processors, s | times as fast |",
+            "|---|---|---|---|",
+            *(f"| {' | '.join(row)} |" for row in rows),
+            "",
+            "`snakemake -n` where all files are there and nothing is to do:",
+            "",
+            "| jobs asked for | files | s |",
+            "|---|---|---|",
+        ]
+        for jobs, overlay in {60: QUICK}.items() if arguments.quick else GROWN.items():
+            lines.append(f"| {jobs:,} | {' | '.join(asking_row(folder / str(jobs), overlay))} |")
+    lines.append("")
+    print("\n".join(lines))
+    if arguments.output:
+        write_section(arguments.output, lines, "orchestration")
+
+
+if __name__ == "__main__":
+    main()
