@@ -3,6 +3,7 @@
 # make archive   pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
 # make restore   ARCHIVE=FILE   bring an archived study back into this clone
 # make benchmark time the similarity engine and write docs/performance.md
+# make gpu-check check and time training on the GPU, if there is one
 # make docs      make the documentation site in docs/_build/html
 # All are safe to repeat: nothing is installed or computed again that is there.
 
@@ -17,7 +18,7 @@ BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 NEEDED_GB = 8
 
-.PHONY: help results archive restore test lint docs benchmark clean
+.PHONY: help results archive restore test lint docs benchmark gpu-check clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -45,6 +46,10 @@ benchmark: .venv/installed-dev
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md
 	@$(BIN)/python benchmarks/structured.py --output docs/performance.md
 	@$(BIN)/python benchmarks/orchestration.py --output docs/performance.md
+
+# Any Python with torch, numpy, scipy and safetensors will do.
+gpu-check:
+	@$(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu.py --output gpu-check.md
 
 lint: .venv/installed-dev
 	@echo "== Style"

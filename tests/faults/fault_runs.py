@@ -101,7 +101,7 @@ def _strike(process, victim, number, when, rng):
                 os.kill(pid, number)
             except ProcessLookupError:
                 continue
-            return re.search(r"-m prunesim (\w+)", words).group(1)
+            return re.search(r"-m (prunesim\S*( [a-z]+)?)", words).group(1)
         time.sleep(0.005)
     return "nothing: the study was over"
 
