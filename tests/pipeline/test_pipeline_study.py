@@ -61,7 +61,7 @@ def expected_paths():
         paths += [f"{STUDY}/activations/{folder}/{name}" for name in ("activations.json", "predictions.npy")]
     paths += [f"{STUDY}/tables/{name}.csv" for name in TABLES]
     paths += [f"{STUDY}/figures/{name}.{end}" for name in FIGURES for end in ("svg", "png")]
-    return set(paths)
+    return {*paths, f"{STUDY}/explorer.html"}
 
 
 def read(clone, name):
@@ -307,7 +307,8 @@ def test_table_of_provenance(finished):
         assert hashlib.sha256((finished / STUDY / artifact).read_bytes()).hexdigest() == row["sha256"]
         assert (row["device"], row["threads"], row["torch"]) == ("cpu", "1", version("torch"))
     verbs = {row["verb"] for row in rows}
-    assert verbs == {"fetch", "train", "prune", "dump", "similarity", "table", "claims", "figure"}
+    of_tables = {"similarity", "answers", "table", "claims", "figure", "explore"}
+    assert verbs == {"fetch", "train", "prune", "dump", *of_tables}
     trained = artifacts["networks/rep1/imp/round02/weights.safetensors"]
     assert [trained[key] for key in ("replicate", "method", "round", "seed")] == ["1", "imp", "2", "7"]
 
@@ -365,11 +366,12 @@ def test_report(clone):
         for name in ("results", "categories")
     )
     figures = {name: f"{STUDY}/figures/{name}.svg" for name in FIGURES}
-    tables = [f"{STUDY}/tables/{name}.csv" for name in ("claims", "layers", "networks", "provenance", "similarity")]
+    tables = [f"{STUDY}/tables/{name}.csv" for name in sorted(TABLES)]
     similarity = sorted(figures[name] for name in ("similarity", "rounds", "round_pairs", "layers"))
     assert {name: sorted(entries["Other"]) for name, entries in categories.items()} == {
         "Accuracy": [figures["accuracy"]],
         "Similarity": similarity,
+        "Answers": [figures["classes"], figures["functional"]],
         "Pruning": [figures["density"]],
         "Tables": tables,
     }
