@@ -32,7 +32,7 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
                 }
             )
             who = {"replicate": replicate, "method": method, "round": round_}
-            answers.append(who | {"accuracy": networks[-1]["test_accuracy"], "ece": 0.02})
+            answers.append(who | {"images": 360, "accuracy": networks[-1]["test_accuracy"], "ece": 0.02})
             for name in range(10):
                 accuracy = max(0.0, min(1.0, dense_accuracy - 0.001 * name * round_ + rng.normal(0, 0.002)))
                 classes.append(who | {"class": str(name), "images": 36, "accuracy": accuracy})
