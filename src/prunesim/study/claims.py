@@ -66,11 +66,9 @@ def check_claims(config, schema):
         for side, selection in _selections(claim):
             key, table = f"claims.{name}.{side}", selection["table"]
             if table not in there:
-                yield (
-                    f"{key}.table is {table}, which this study has not; add "
-                    f"{'functional to comparison.families' if table != 'connectivity' else 'connectivity.pairs'}, or take "
-                    f"{one_of([known for known in there if known in COLUMNS])}."
-                )
+                how = "connectivity.pairs" if table == "connectivity" else "functional to comparison.families"
+                known = one_of([known for known in there if known in COLUMNS])
+                yield f"{key}.table is {table}, which this study has not; add {how}, or take {known}."
                 continue
             yield from _check_column(key, selection)
             for column, value in selection["where"].items():
@@ -94,11 +92,13 @@ def _check_condition(key, table, column, value, config):
         )
         return
     known = _values(column.removesuffix("_a").removesuffix("_b"), config)
+    words = [str(word) for word in known or ()]
     for one in value if isinstance(value, list) else [value]:
-        if known is not None and one not in known:
+        if words and one not in known:
+            word = f"{one:g}" if isinstance(one, float) else one
             yield (
-                f"{key} is {show(one)}, which is not in the tables of this study"
-                f"{did_you_mean(str(one), [str(word) for word in known])}; it has {one_of([str(word) for word in known])}."
+                f"{key} is {word}, which is not in the tables of this study{did_you_mean(word, words)}; "
+                f"it has {one_of(words)}."
             )
 
 

@@ -46,7 +46,10 @@ def _select(tables, side):
     """Return the mean of the selected cells a replicate (pandas.Series)."""
     rows = tables[side["table"]]
     for column, value in side["where"].items():
-        rows = rows[rows[column].isin(value if isinstance(value, list) else [value])]
+        wanted = value if isinstance(value, list) else [value]
+        # A class may be called 3, which YAML reads as a number.
+        text = [_plain(one) for one in wanted]
+        rows = rows[rows[column].isin(wanted) | rows[column].isin(text)]
     replicate = "replicate" if "replicate" in rows.columns else "replicate_b"
     return rows.dropna(subset=[side["column"]]).groupby(replicate)[side["column"]].mean()
 
@@ -58,4 +61,8 @@ def _words(side):
 
 
 def _value(value):
-    return f"is {value}" if not isinstance(value, list) else f"is one of {', '.join(map(str, value))}"
+    return f"is {_plain(value)}" if not isinstance(value, list) else f"is one of {', '.join(map(_plain, value))}"
+
+
+def _plain(value):
+    return f"{value:g}" if isinstance(value, float) else str(value)
