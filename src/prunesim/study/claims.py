@@ -1,10 +1,12 @@
 """What the claims of a study need of its config: tables, what the methods are, and claims of the user's own."""
 
+from prunesim.networks.spec import some
 from prunesim.pruning.catalogue import AT_START, BY_GRADIENT
 from prunesim.study.methods import method_rounds
 from prunesim.study.tables import COLUMNS, tables_of
-from prunesim.study.words import did_you_mean, one_of, show
+from prunesim.study.words import did_you_mean, one_of, refuse, show
 
+PREDICTIONS = "predictions"
 ALWAYS = ("networks", "similarity")
 WHERE_THERE = ("answers", "connectivity")
 _SIDES = ("_a", "_b")
@@ -75,6 +77,33 @@ def check_claims(config, schema):
                 yield from _check_condition(f"{key}.where.{column}", table, column, value, config)
 
 
+def check_claim_layers(config, layers, weight_layer_names):
+    """Refuse claims about layers that are not in the tables.
+
+    Parameters
+    ----------
+    config : dict
+        From `prunesim.study.config.check_config`.
+    layers : list of str
+        Those that are compared.
+    weight_layer_names : list of str
+        The convolutional and linear layers.
+
+    Raises
+    ------
+    PrunesimError
+        One sentence a line for each layer, with the nearest name and all there are.
+    """
+    problems = []
+    for name, claim in config["claims"].items():
+        for side, selection in _selections(claim):
+            known = list(weight_layer_names) if selection["table"] == "layers" else [*layers, PREDICTIONS]
+            for column, value in selection["where"].items():
+                if column in ("layer", "layer_a", "layer_b"):
+                    problems += _unknown(f"claims.{name}.{side}.where.{column}", value, known)
+    refuse(problems)
+
+
 def _check_column(key, selection):
     numbers = [column for column in COLUMNS[selection["table"]] if column not in NAMES]
     if selection["column"] not in numbers:
@@ -92,14 +121,19 @@ def _check_condition(key, table, column, value, config):
         )
         return
     known = _values(column.removesuffix("_a").removesuffix("_b"), config)
-    words = [str(word) for word in known or ()]
-    for one in value if isinstance(value, list) else [value]:
-        if words and one not in known:
-            word = f"{one:g}" if isinstance(one, float) else one
-            yield (
-                f"{key} is {word}, which is not in the tables of this study{did_you_mean(word, words)}; "
-                f"it has {one_of(words)}."
-            )
+    if known:
+        yield from _unknown(key, value, known)
+
+
+def _unknown(key, value, known):
+    """Return a sentence for each value that a column of names does not have."""
+    words = [str(word) for word in known]
+    asked = [f"{one:g}" if isinstance(one, float) else one for one in (value if isinstance(value, list) else [value])]
+    return [
+        f"{key} is {one}, which is not in the tables of this study{did_you_mean(one, words)}; it has {some(words)}."
+        for one in asked
+        if one not in words
+    ]
 
 
 def _values(kind, config):
