@@ -74,12 +74,11 @@ def check_study(config, root, command_line=None, *, given=None, conda=None, fold
     found = find_layers(config, root, given, conda, folder)
     config = with_layers(config, found)
     check_layers(config, activation_layers(config["network"]))
-    if config["claims"]:
-        layers = compared_layers(config["network"], config["comparison"]["layers"])
-        check_claim_layers(config, layers, weight_layers(config["network"]))
-    if config["network"]["name"] in NETWORKS:
-        check_exclude(config, weight_layers(config["network"]))
-        check_densities(config, weight_layers(config["network"]))
+    weights = weight_layers(config["network"]) if config["network"]["name"] in NETWORKS else None
+    check_claim_layers(config, compared_layers(config["network"], config["comparison"]["layers"]), weights)
+    if weights is not None:
+        check_exclude(config, weights)
+        check_densities(config, weights)
     elif found:
         config = with_exclusions(config, found)
     return follow_lists(config)

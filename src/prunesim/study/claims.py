@@ -77,7 +77,7 @@ def check_claims(config, schema):
                 yield from _check_condition(f"{key}.where.{column}", table, column, value, config)
 
 
-def check_claim_layers(config, layers, weight_layer_names):
+def check_claim_layers(config, layers, weight_layer_names=None):
     """Refuse claims about layers that are not in the tables.
 
     Parameters
@@ -86,8 +86,8 @@ def check_claim_layers(config, layers, weight_layer_names):
         From `prunesim.study.config.check_config`.
     layers : list of str
         Those that are compared.
-    weight_layer_names : list of str
-        The convolutional and linear layers.
+    weight_layer_names : list of str, optional
+        The convolutional and linear layers; those of layers.csv are not checked without them.
 
     Raises
     ------
@@ -97,9 +97,9 @@ def check_claim_layers(config, layers, weight_layer_names):
     problems = []
     for name, claim in config["claims"].items():
         for side, selection in _selections(claim):
-            known = list(weight_layer_names) if selection["table"] == "layers" else [*layers, PREDICTIONS]
+            known = weight_layer_names if selection["table"] == "layers" else [*layers, PREDICTIONS]
             for column, value in selection["where"].items():
-                if column in ("layer", "layer_a", "layer_b"):
+                if known and column in ("layer", "layer_a", "layer_b"):
                     problems += _unknown(f"claims.{name}.{side}.where.{column}", value, known)
     refuse(problems)
 
