@@ -442,6 +442,12 @@ def test_command_writes_the_contract(tmp_path, capsys):
     assert table["statement"].str.endswith(".").all()
     assert table["source"].notna().all()
     first = output.read_bytes()
+    own = {"statement": "Kept", "of": {"table": "layers", "column": "density", "where": {"layer": "conv1"}}}
+    own |= {"minus": None, "bound": 0.5, "direction": "above", "source": "this study"}
+    more = {"tables": ["answers", "connectivity"], "about": {"imp": {"criterion": "snip"}}, "own": {"mine": own}}
+    assert main([*arguments, json.dumps(settings | more)]) == 0
+    names = {"sparse_from_start/imp", "dense_connected/imp", "own/mine"}
+    assert set(pd.read_csv(output)["claim"]) - set(table["claim"]) == names
     assert main([*arguments, json.dumps(settings)]) == 0
     assert output.read_bytes() == first
     assert main([*arguments, json.dumps(settings | {"measure": "pwcca"})]) == 2

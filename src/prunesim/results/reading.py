@@ -120,7 +120,7 @@ def parse_settings(text, keys, optional=()):
         raise PrunesimError(f"--settings must be a JSON object with {_list(keys)}, not {text}.")
     if missing := [key for key in keys if key not in settings]:
         raise PrunesimError(f"--settings has no {missing[0]!r}; it needs {_list(keys)}.")
-    if unknown := [key for key in settings if key not in keys]:
+    if unknown := [key for key in settings if key not in (*keys, *optional)]:
         raise PrunesimError(f"--settings has {unknown[0]!r}, which is not used here; it needs {_list(keys)}.")
     for key in {"layers", "methods"} & set(settings):
         value = settings[key]
