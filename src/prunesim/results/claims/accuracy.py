@@ -62,6 +62,8 @@ def sparse_from_start(study):
     table = mine.pivot_table(index="replicate", columns="round", values="test_accuracy").dropna()
     pruned, dense = table.mean(axis=1), dense_accuracies(study).reindex(table.index)
     values, notes = differences(pruned, dense)
+    lost = [replicate for replicate in mine["replicate"].unique() if replicate not in table.index]
+    notes += [f"Without {named('replicate', lost)}: a density has no test accuracy."] if lost else []
     # The noise of a mean over rounds on the same images is at most that of the noisiest of them.
     noise = [image_noise(study, table[k], dense, disagreements(study, k)) for k in table.columns]
     variance, said = max(noise, key=lambda one: one[0], default=(0.0, []))
