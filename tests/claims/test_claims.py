@@ -14,6 +14,8 @@ from prunesim.results import claims as module
 from prunesim.results.claims import COLUMNS, TOO_FEW_LAYERS, claims, verdict
 
 LAYERS = ["relu1", "relu2", "relu3", "logits"]
+# Those that a study always has a row of.
+ALWAYS = list(module.CLAIMS)[:6]
 SETTINGS = {"measure": "cca_mean", "layers": LAYERS, "methods": ["imp"]}
 
 
@@ -52,13 +54,13 @@ def study(values, accuracy=None, null=0.1, between=0.5, measure="cca_mean"):
 
 V_SHAPE = [
     [[0.98, 0.90, 0.80, 0.99], [0.96, 0.80, 0.60, 0.97]],
-    [[0.97, 0.88, 0.79, 0.99], [0.95, 0.79, 0.58, 0.96]],
-    [[0.98, 0.91, 0.82, 0.98], [0.97, 0.82, 0.61, 0.98]],
+    [[0.97, 0.88, 0.77, 0.99], [0.95, 0.79, 0.58, 0.96]],
+    [[0.98, 0.91, 0.81, 0.98], [0.97, 0.82, 0.61, 0.98]],
 ]
 
 
 def result(networks, similarity, **changes):
-    table = claims(networks, similarity, SETTINGS | changes)
+    table = claims({"networks": networks, "similarity": similarity}, SETTINGS | changes)
     assert list(table.columns) == COLUMNS
     return table.set_index("claim")
 
@@ -179,8 +181,9 @@ def test_nothing_to_compute_from_is_inconclusive(empty):
     else:
         changes["methods"] = ["random"]
     table = result(networks, similarity, **changes)
-    assert len(table) == len(module.CLAIMS)
+    assert list(table.index[:6]) == [f"{name}/{changes.get('methods', ['imp'])[0]}" for name in ALWAYS]
     assert table.loc[table["verdict"] == "inconclusive", "note"].str.endswith(".").all()
+    assert len(table) == 6
     if empty == "layers":
         table = table.loc[["first_layer_agrees/imp", "output_agrees/imp", "middle_drifts/imp"]]
     assert set(table["verdict"]) == {"inconclusive"}
@@ -189,6 +192,8 @@ def test_nothing_to_compute_from_is_inconclusive(empty):
 
 # --- Layers without a value
 
+NO_IMAGES = "Its interval leaves out the noise of the test images: without answers.csv their number is unknown."
+NO_WIDTH = "All replicates have the same value, so the interval has no width."
 WHY = "200 samples for 120 and 120 neurons; CCA needs more samples than neurons"
 OF_LAYERS = ["first_layer_agrees/imp", "output_agrees/imp", "middle_drifts/imp", "closer_than_retrained/imp"]
 
@@ -219,7 +224,7 @@ def test_a_layer_without_a_value_is_left_out_and_named():
         assert "(without relu3)" in table.loc[claim, "statement"]
         assert table.loc[claim, "note"] == f"Without relu3: no value ({WHY})."
     assert "every compared layer (without relu3) is more similar" in table.loc["above_null/imp", "statement"]
-    assert pd.isna(table.loc["accuracy_kept/imp", "note"])
+    assert table.loc["accuracy_kept/imp", "note"] == f"{NO_IMAGES} {NO_WIDTH}"
 
 
 def test_a_layer_that_is_not_in_the_table_is_left_out_and_named():
@@ -289,9 +294,10 @@ def test_rounds_without_a_layer_have_no_part_in_the_slope():
     row = result(*lacking("relu2", rounds=[1], values=values)).loc["middle_drifts/imp"]
     assert row["estimate"] == pytest.approx(-0.02)
     assert "without" not in row["statement"]
-    assert row["note"] == f"Without 3 of 12 rounds, first round 1 of replicate 0: no value at relu2 ({WHY})."
+    lost = f"Without 3 of 12 rounds, first round 1 of replicate 0: no value at relu2 ({WHY})."
+    assert row["note"] == f"{lost} {NO_WIDTH}"
     row = result(*lacking("relu2", [1], [1, 2, 3], values=values)).loc["middle_drifts/imp"]
-    assert row["note"].endswith("Without replicate 1: a slope needs two rounds.")
+    assert "Without replicate 1: a slope needs two rounds." in row["note"]
 
 
 def test_yardsticks_that_are_missing_are_named():
@@ -330,20 +336,22 @@ def test_a_layer_without_a_null_is_left_out_of_that_claim_alone():
 def test_every_open_verdict_has_its_reason():
     networks, similarity = study(V_SHAPE, [[0.99, 0.98, 0.97], [0.98, 0.98, 0.98], [0.99, 0.98, 0.985]])
     row = result(networks, similarity).loc["accuracy_kept/imp"]
-    assert (row["verdict"], row["note"]) == ("inconclusive", "The interval does not lie on one side of -0.01.")
+    open_ = "The interval does not lie on one side of -0.01. More than 100 replicates would be needed to decide it."
+    assert (row["verdict"], row["note"]) == ("inconclusive", f"{NO_IMAGES} {open_}")
     networks.loc[networks["replicate"] == 1, "test_accuracy"] = np.nan
     row = result(networks, similarity).loc["accuracy_kept/imp"]
-    assert row["note"].startswith("Without replicate 1: no test accuracy, dense or pruned. The interval does not")
+    lost = "Without replicate 1: no test accuracy, dense or pruned."
+    assert row["note"].startswith(f"{lost} {NO_IMAGES} The interval does not")
     table = result(*study(V_SHAPE[:1]))
-    assert (table["note"].drop("closer_than_retrained/imp") == "One replicate has no interval.").all()
+    assert table["note"].drop("closer_than_retrained/imp").str.endswith("One replicate has no interval.").all()
     assert "no other dense network" in table.loc["closer_than_retrained/imp", "note"]
     table = result(*study(V_SHAPE), layers=LAYERS[:2])
     assert (table.loc[OF_LAYERS[:3], "note"] == TOO_FEW_LAYERS).all()
     networks, similarity = study(V_SHAPE)
-    table = result(networks, similarity[similarity["family"] == "replicates"])
-    assert (table["note"].dropna() == "No value (no pruned network was compared with its dense network).").all()
-    assert table["note"].notna().sum() == 5
-    assert result(*study(V_SHAPE))["note"].isna().all()
+    notes = result(networks, similarity[similarity["family"] == "replicates"])["note"].drop("accuracy_kept/imp")
+    assert (notes == "No value (no pruned network was compared with its dense network).").all()
+    assert len(notes) == 5
+    assert result(*study(V_SHAPE))["note"].drop("accuracy_kept/imp").isna().all()
 
 
 def test_noise_alone_is_rarely_called_a_finding():
@@ -376,7 +384,9 @@ def test_methods_are_judged_apart():
     assert table.loc["output_agrees/imp", "verdict"] == "supported"
     assert table.loc["output_agrees/random", "verdict"] == "contradicted"
     assert table.loc["accuracy_kept/random", "verdict"] == "contradicted"
-    pd.testing.assert_frame_equal(table.iloc[: len(module.CLAIMS)], result(networks, similarity))
+    # Only the correction knows of the other method.
+    alone = result(networks, similarity).drop(columns=["p_holm", "replicates_needed"])
+    pd.testing.assert_frame_equal(table.loc[alone.index, alone.columns], alone)
 
 
 def test_distances_are_turned_round():
@@ -427,11 +437,17 @@ def test_command_writes_the_contract(tmp_path, capsys):
     assert main([*arguments, json.dumps(settings)]) == 0
     table = pd.read_csv(output)
     assert list(table.columns) == COLUMNS
-    assert list(table["claim"]) == [f"{name}/imp" for name in module.CLAIMS]
+    assert list(table["claim"]) == [f"{name}/imp" for name in [*ALWAYS, "gap_grows"]]
     assert set(table["verdict"]) <= {"supported", "contradicted", "inconclusive"}
     assert table["statement"].str.endswith(".").all()
     assert table["source"].notna().all()
     first = output.read_bytes()
+    own = {"statement": "Kept", "of": {"table": "layers", "column": "density", "where": {"layer": "conv1"}}}
+    own |= {"minus": None, "bound": 0.5, "direction": "above", "source": "this study"}
+    more = {"tables": ["answers", "connectivity"], "about": {"imp": {"criterion": "snip"}}, "own": {"mine": own}}
+    assert main([*arguments, json.dumps(settings | more)]) == 0
+    names = {"sparse_from_start/imp", "dense_connected/imp", "own/mine"}
+    assert set(pd.read_csv(output)["claim"]) - set(table["claim"]) == names
     assert main([*arguments, json.dumps(settings)]) == 0
     assert output.read_bytes() == first
     assert main([*arguments, json.dumps(settings | {"measure": "pwcca"})]) == 2

@@ -10,10 +10,8 @@ from conda_runs import calls, description, jobs, prefixes, program_arguments, sn
 from pipeline.pipeline_runs import NOTHING_TO_DO, REPOSITORY, STUDY, assert_same_files, contents, job_stats
 
 WITH_TORCH = {"fetch", "train_dense", "retrain", "dump"}
-WITH_PANDAS = {"claims_table"} | {
-    f"figure_{name}"
-    for name in ("accuracy", "classes", "density", "functional", "layers", "round_pairs", "rounds", "similarity")
-}
+DRAWN = ("accuracy", "claims", "classes", "density", "functional", "layers", "round_pairs", "rounds", "similarity")
+WITH_PANDAS = {"claims_table"} | {f"figure_{name}" for name in DRAWN}
 
 
 def role(rule):

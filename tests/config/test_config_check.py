@@ -66,6 +66,9 @@ def test_schema_is_valid_and_refuses_unknown_keys_everywhere():
         ".methods.*.fraction",
         ".methods.*.density",
         ".chains",
+        ".claims",
+        ".claims.*.of.where",
+        ".claims.*.minus.where",
     ]
 
 

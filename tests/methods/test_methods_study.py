@@ -68,6 +68,18 @@ def test_tables_have_every_method(all_methods):
     assert sparse == {("slimming", "0"), ("l1", "0"), ("admm", "1"), ("admm", "2")}
 
 
+def test_controls_have_claims_of_their_own(all_methods):
+    """One replicate, so none is decided; methods that prune before training are held against the dense network."""
+    table = open_study(all_methods / STUDY).claims.set_index("claim")
+    assert set(table["verdict"]) == {"inconclusive"}
+    accuracy = open_study(all_methods / STUDY).networks.set_index(["method", "round"])["test_accuracy"]
+    difference = accuracy["lottery", 1] - accuracy["reinitialised", 1]
+    assert table.loc["beats_reinitialised/reinitialised", "estimate"] == pytest.approx(difference, abs=1e-5)
+    assert {name for name in METHODS if f"sparse_from_start/{name}" in table.index} == {
+        name for name, one in METHODS.items() if one.get("criterion") in ("snip", "grasp", "synflow")
+    }
+
+
 def test_controls_keep_what_they_say(all_methods):
     assert all(
         np.array_equal(array, read(all_methods, "lottery", 1, "mask")[name])
@@ -124,7 +136,9 @@ def test_shrink_on_the_command_line(all_methods, tmp_path):
     assert "answers to 100 test images: the same to" in done.stdout
 
 
-FIGURES = {f"figure_{name}": 1 for name in ("accuracy", "density", "similarity", "rounds", "round_pairs", "layers")}
+FIGURES = {
+    f"figure_{name}": 1 for name in ("accuracy", "claims", "density", "similarity", "rounds", "round_pairs", "layers")
+}
 TABLES = {"networks_table": 2, "similarity_table": 1, "claims_table": 1, "provenance_table": 1} | FIGURES
 ONE_ROUND = {"prune": 1, "retrain": 1, "dump": 1, "compare_rounds": 1}
 

@@ -14,8 +14,9 @@ MEASURE_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pai
 SIMILARITY_FIGURES = {"figure_functional": 1} | MEASURE_FIGURES  # all that read similarity.csv
 FIGURES = {"figure_accuracy": 1, "figure_density": 1, "figure_classes": 1} | SIMILARITY_FIGURES
 NETWORK_TABLES = {"networks_table": 2, "explorer": 1}  # networks.csv and layers.csv
-SIMILARITY_TABLES = {"similarity_table": 1, "claims_table": 1, "explorer": 1}
-ANSWER_TABLES = {"answers_table": 2}  # answers.csv and classes.csv
+CLAIMS = {"claims_table": 1, "figure_claims": 1}
+SIMILARITY_TABLES = {"similarity_table": 1, "explorer": 1} | CLAIMS
+ANSWER_TABLES = {"answers_table": 2} | CLAIMS  # answers.csv and classes.csv
 TABLES_AND_FIGURES = NETWORK_TABLES | SIMILARITY_TABLES | ANSWER_TABLES | FIGURES
 
 # 2 replicates, 2 rounds, 3 layers: 6 networks, 2 dense.
@@ -114,13 +115,17 @@ CONFIGS = {
         "comparison: {measures: [cca_mean, cka_linear, nbs]}",
         {key: count for key, count in FROM_COMPARISONS.items() if key != "compare_functional"},
     ),
-    "another measure in the figures": ("figures: {measure: cka_linear}", {"claims_table": 1} | MEASURE_FIGURES),
+    "another measure in the figures": ("figures: {measure: cka_linear}", CLAIMS | MEASURE_FIGURES),
     "palette": ("figures: {palette: viridis}", {"figure_density": 1} | MEASURE_FIGURES),
-    "context": ("figures: {context: talk}", FIGURES),
-    "dpi": ("figures: {dpi: 70}", FIGURES),
+    "context": ("figures: {context: talk}", FIGURES | {"figure_claims": 1}),
+    "dpi": ("figures: {dpi: 70}", FIGURES | {"figure_claims": 1}),
     "lines between networks": (
         "connectivity: {pairs: [dense, replicates], points: 3}",
-        {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1, "figure_triangle": 1},
+        {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1, "figure_triangle": 1} | CLAIMS,
+    ),
+    "a claim of one's own": (
+        "claims: {kept: {statement: Kept, of: {table: networks, column: test_accuracy, where: {round: 2}}}}",
+        CLAIMS,
     ),
     "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
     # What is computed.
@@ -163,15 +168,17 @@ MODULES = {
     "similarity/functional": FROM_ANSWERS,
     "results/answers": FROM_ANSWERS,
     "results/tables": without(TABLES_AND_FIGURES, "answers_table", "figure_classes"),
-    "results/claims": {"claims_table": 1},
+    "results/claims/table": CLAIMS,
+    "results/claims/registry": CLAIMS,
     "figures/accuracy": {"figure_accuracy": 1},
     "figures/similarity": {"figure_similarity": 1},
     "figures/heatmaps": {"figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1},
-    "figures/style": FIGURES,
-    "figures/words": FIGURES | {"explorer": 1},
+    "figures/claims": {"figure_claims": 1},
+    "figures/style": FIGURES | {"figure_claims": 1},
+    "figures/words": FIGURES | {"figure_claims": 1, "explorer": 1},
     "explorer/tables": {"explorer": 1},
     "commands/explore": {"explorer": 1},
-    "results/reading": {"claims_table": 1} | FIGURES,
+    "results/reading": CLAIMS | FIGURES,
     "datasets/digits": EVERYTHING,
     "datasets/convert": EVERYTHING,
     # Readers of other data sets, commands that no rule calls, and what finds the commands.

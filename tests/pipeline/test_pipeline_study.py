@@ -30,7 +30,7 @@ WEIGHTS = {
 }
 PRUNABLE = [name for name in WEIGHTS if name != "logits"]
 NETWORKS = [(r, "dense", 0) for r in (0, 1)] + [(r, "imp", k) for r in (0, 1) for k in (1, 2)]
-FIGURES = ["accuracy", "similarity", "rounds", "round_pairs", "layers", "functional", "classes", "density"]
+FIGURES = ["claims", "accuracy", "similarity", "rounds", "round_pairs", "layers", "functional", "classes", "density"]
 TABLES = {
     "networks": "replicate, method, round, density, prunable_weights, remaining_weights, parameters, "
     "nonzero_parameters, macs, train_loss, test_loss, test_accuracy, epochs, seconds",
@@ -39,7 +39,8 @@ TABLES = {
     "rank_b, replicate_a, method_a, round_a, layer_a, replicate_b, method_b, round_b, layer_b, note",
     "answers": "replicate, method, round, images, accuracy, cross_entropy, ece",
     "classes": "replicate, method, round, class, images, accuracy",
-    "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source, note",
+    "claims": "claim, statement, estimate, ci_low, ci_high, verdict, source, note, title, bound, direction, "
+    "replicates, p_value, p_holm, verdict_holm, replicates_needed",
     "provenance": "artifact, sha256, verb, replicate, method, round, seed, threads, device, started, seconds, "
     "peak_megabytes, commit, dirty, python, torch, numpy, scipy, host, processor, platform, accepted",
 }
@@ -322,7 +323,7 @@ def test_table_of_claims(finished):
         assert row["statement"].endswith(".")
         assert row["source"]
         assert float(row["ci_low"]) <= float(row["estimate"]) <= float(row["ci_high"])
-        assert row["note"] or row["verdict"] != "inconclusive"
+        assert row["note"] or row["verdict_holm"] != "inconclusive"
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -369,6 +370,7 @@ def test_report(clone):
     tables = [f"{STUDY}/tables/{name}.csv" for name in sorted(TABLES)]
     similarity = sorted(figures[name] for name in ("similarity", "rounds", "round_pairs", "layers"))
     assert {name: sorted(entries["Other"]) for name, entries in categories.items()} == {
+        "Claims": [figures["claims"]],
         "Accuracy": [figures["accuracy"]],
         "Similarity": similarity,
         "Answers": [figures["classes"], figures["functional"]],

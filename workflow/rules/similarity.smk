@@ -233,9 +233,9 @@ rule answers_table:
 
 
 rule claims_table:
-    """The claims of the paper, held against this study."""
+    """The claims of the literature, and those of the config, held against this study."""
     input:
-        tables=multiext("<study>/tables/", "networks.csv", "similarity.csv"),
+        tables=expand("<study>/tables/{table}.csv", table=claimed_tables(config)),
     output:
         table=report(
             "<study>/tables/claims.csv",
@@ -256,6 +256,7 @@ rule claims_table:
             measure=config["figures"]["measure"],
             layers=LAYERS,
             methods=[*config["methods"], *config["chains"]],
+            **claims_settings(config),
         ),
         folder=subpath(output[0], parent=True),
     shell:

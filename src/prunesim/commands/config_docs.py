@@ -19,6 +19,7 @@ RECOMPUTES = {
     "dumps again": "the activations of all networks, then as below; nothing is trained",
     "compares again": "the comparisons, then as below",
     "redraws": "the figures and the report, and the claims where the measure changes",
+    "holds the claims again": "the table and the figure of claims",
     "runs what is new": "what was added, its comparisons, and the tables and figures; what was taken away is left out",
 }
 

@@ -5,6 +5,13 @@ is drawn again when its own module changes, not when another one does.
 """
 
 FIGURES = {
+    "claims": {
+        "module": "prunesim.figures.claims",
+        "tables": ["claims"],
+        "settings": ["context", "dpi"],
+        "category": "Claims",
+        "labels": {"figure": "claims of the literature, held against this study"},
+    },
     "accuracy": {
         "module": "prunesim.figures.accuracy",
         "tables": ["networks"],

@@ -122,11 +122,12 @@ def placeholder(sentence):
     """Return a figure that holds one sentence, for a study that has nothing to draw."""
     figure, axes = new_figure(COLUMN, 1.2)
     axes[0, 0].set_axis_off()
-    axes[0, 0].text(0.5, 0.5, _wrapped(sentence), ha="center", va="center", transform=axes[0, 0].transAxes)
+    axes[0, 0].text(0.5, 0.5, wrapped(sentence), ha="center", va="center", transform=axes[0, 0].transAxes)
     return figure
 
 
-def _wrapped(text, width=46):
+def wrapped(text, width=46):
+    """Return text in lines of fewer than `width` letters, where its words allow it."""
     lines = [""]
     for word in text.split():
         if lines[-1] and len(lines[-1]) + len(word) >= width:
@@ -138,7 +139,7 @@ def _wrapped(text, width=46):
 def remark(figure, text):
     """Write a small remark above the axes, at the left, in as many lines as it needs; the figure grows with them."""
     if text:
-        text = _wrapped(text, int(figure.get_figwidth() / scale() / REMARK_LETTER))
+        text = wrapped(text, int(figure.get_figwidth() / scale() / REMARK_LETTER))
         figure.set_figheight(figure.get_figheight() + text.count("\n") * REMARK_LINE * scale())
         figure.suptitle(text, x=0.01, ha="left", fontsize=matplotlib.rcParams["xtick.labelsize"], color="0.3")
 

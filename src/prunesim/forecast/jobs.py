@@ -15,6 +15,7 @@ from prunesim.pruning.criteria import select_tensors
 from prunesim.pruning.rewinding import first_step, rewind_file, round_training
 from prunesim.study import methods, paths
 from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks
+from prunesim.study.claims import claimed_tables
 from prunesim.study.config import tables_of
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
@@ -429,6 +430,7 @@ class _Rules:
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
         dumps = [job.name for job in jobs if job.rule == "dump"]
         lines = [job.name for job in jobs if job.rule == "connect"]
+        claimed = [f"tables/{name}" for name in claimed_tables(self.config)]
         answers = [name for name in tables_of(self.config) if name in ("answers", "classes")]
         size = len(dumps) * self.images.test * self.images.classes
         answered = costs.price("answers", {"probability": size}) + self.checking(4 * size)
@@ -453,7 +455,7 @@ class _Rules:
                 for name in tables_of(self.config)
                 if name == "connectivity"
             ),
-            self.job("claims_table", "tables/claims", ["tables/networks", "tables/similarity"], "claims", 0),
+            self.job("claims_table", "tables/claims", claimed, "claims", 0),
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)

@@ -4,11 +4,12 @@ from pathlib import Path
 
 from prunesim.errors import PrunesimError
 from prunesim.networks.builtin import NETWORKS
-from prunesim.networks.spec import activation_layers, weight_layers
+from prunesim.networks.spec import activation_layers, compared_layers, weight_layers
 from prunesim.resolution.discovery import find_layers
 from prunesim.resolution.layers import with_exclusions, with_layers
 from prunesim.study.agreement import check_densities, check_exclude, check_layers
 from prunesim.study.chains import follow_lists
+from prunesim.study.claims import check_claim_layers
 from prunesim.study.config import check_config, load_yaml
 
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
@@ -73,9 +74,11 @@ def check_study(config, root, command_line=None, *, given=None, conda=None, fold
     found = find_layers(config, root, given, conda, folder)
     config = with_layers(config, found)
     check_layers(config, activation_layers(config["network"]))
-    if config["network"]["name"] in NETWORKS:
-        check_exclude(config, weight_layers(config["network"]))
-        check_densities(config, weight_layers(config["network"]))
+    weights = weight_layers(config["network"]) if config["network"]["name"] in NETWORKS else None
+    check_claim_layers(config, compared_layers(config["network"], config["comparison"]["layers"]), weights)
+    if weights is not None:
+        check_exclude(config, weights)
+        check_densities(config, weights)
     elif found:
         config = with_exclusions(config, found)
     return follow_lists(config)

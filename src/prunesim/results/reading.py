@@ -15,7 +15,7 @@ _PAIR = [f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "ro
 COLUMNS = {
     "networks": ["replicate", "method", "round", "density", "test_accuracy"],
     "layers": ["replicate", "method", "round", "layer", "density"],
-    "answers": ["replicate", "method", "round", "accuracy", "ece"],
+    "answers": ["replicate", "method", "round", "images", "accuracy", "ece"],
     "connectivity": [
         *(f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")),
         *("alpha", "train_error", "test_error", "recalibrated"),
@@ -23,9 +23,14 @@ COLUMNS = {
     "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
     "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
+    "claims": [
+        *("claim", "title", "estimate", "ci_low", "ci_high", "verdict", "bound", "direction", "replicates"),
+        *("p_holm", "verdict_holm"),
+    ],
 }
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
-_TEXT |= {"recalibrated", "class", "claim", "statement", "verdict", "source"}
+_TEXT |= {"recalibrated", "class", "claim", "statement", "verdict", "source", "title", "direction"}
+_TEXT |= {"verdict_holm", "replicates_needed"}
 
 
 def read_table(folder, name):
@@ -91,7 +96,7 @@ def _numbers(column, path):
     return numbers
 
 
-def parse_settings(text, keys):
+def parse_settings(text, keys, optional=()):
     """Return the settings given as JSON text.
 
     Parameters
@@ -99,7 +104,9 @@ def parse_settings(text, keys):
     text : str
         A JSON object.
     keys : collection of str
-        The keys that must be there, and the only ones that may.
+        The keys that must be there.
+    optional : collection of str
+        Those that may; no other one may.
 
     Raises
     ------
@@ -113,7 +120,7 @@ def parse_settings(text, keys):
         raise PrunesimError(f"--settings must be a JSON object with {_list(keys)}, not {text}.")
     if missing := [key for key in keys if key not in settings]:
         raise PrunesimError(f"--settings has no {missing[0]!r}; it needs {_list(keys)}.")
-    if unknown := [key for key in settings if key not in keys]:
+    if unknown := [key for key in settings if key not in (*keys, *optional)]:
         raise PrunesimError(f"--settings has {unknown[0]!r}, which is not used here; it needs {_list(keys)}.")
     for key in {"layers", "methods"} & set(settings):
         value = settings[key]

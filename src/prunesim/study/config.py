@@ -11,6 +11,7 @@ from prunesim.errors import PrunesimError
 from prunesim.study.agreement import CROSS_CHECKS
 from prunesim.study.methods import check_controls, resolve_methods
 from prunesim.study.schema import fill, foreign, plain, read_text, schema_problems
+from prunesim.study.tables import tables_of as tables_of
 from prunesim.study.words import refuse, show
 
 
@@ -31,14 +32,6 @@ def load_yaml(path):
         raise PrunesimError(f"{path} could not be read: {error.strerror or error}.") from error
     except (UnicodeDecodeError, yaml.YAMLError) as error:
         raise PrunesimError(f"{path} is not valid YAML: {' '.join(str(error).split())}.") from error
-
-
-def tables_of(config):
-    """Return the tables that a study has, less that of its provenance."""
-    answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
-    lines = ["connectivity"] if config["connectivity"]["pairs"] else []
-    sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
-    return ["networks", "layers", "similarity", *answers, *lines, *sparse, "claims"]
 
 
 def check_config(config, schema, command_line=None):

@@ -1,0 +1,20 @@
+"""Which tables a study has, and their columns."""
+
+from prunesim.storage import columns
+
+COLUMNS = {
+    "networks": columns.NETWORKS,
+    "layers": columns.LAYERS,
+    "similarity": columns.SIMILARITY,
+    "answers": columns.ANSWERS,
+    "classes": columns.CLASSES,
+    "connectivity": columns.CONNECTIVITY,
+}
+
+
+def tables_of(config):
+    """Return the tables that a study has, less that of its provenance."""
+    answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
+    lines = ["connectivity"] if config["connectivity"]["pairs"] else []
+    sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
+    return ["networks", "layers", "similarity", *answers, *lines, *sparse, "claims"]
