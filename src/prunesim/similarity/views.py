@@ -46,7 +46,7 @@ def view_pair(first, second, view="channels", size=None, names=("a", "b"), layou
     arrays = [_checked(array, name) for array, name in zip((first, second), names, strict=True)]
     layouts = _layouts([array.shape for array in arrays], layout, names)
     arrays = [
-        np.moveaxis(array, 3, 1) if array.ndim == 4 and kind == "channels_last" else array
+        np.ascontiguousarray(np.moveaxis(array, 3, 1)) if array.ndim == 4 and kind == "channels_last" else array
         for array, kind in zip(arrays, layouts, strict=True)
     ]
     maps = [array.shape[2:] for array in arrays if array.ndim == 4]
