@@ -82,7 +82,7 @@ def test_the_chains_stand_beside_the_method_everywhere(clone):
     }
     assert set(similarity.loc[similarity["family"] == "replicates", "method_b"]) == {"own"}
     assert {claim.split("/")[1] for claim in study.claims["claim"]} == {"imp", "own", "shared"}
-    assert len(list((clone / "results/outside/figures").glob("*.svg"))) == 8
+    assert len(list((clone / "results/outside/figures").glob("*.svg"))) == 9
     for key in rows.index:
         replicate, method, round_ = key
         network = study.network(replicate=replicate, method=method, round=round_)
