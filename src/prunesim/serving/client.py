@@ -29,7 +29,9 @@ def served(words, terminal):
     import json
     import socket
 
-    files = [0, 1, 2, *(int(os.environ[name]) for name in (terminal,) if name in os.environ)]
+    files = [0, 1, 2]
+    if terminal in os.environ:
+        files.append(int(os.environ[terminal]))
     umask = os.umask(0)
     os.umask(umask)
     request = json.dumps(

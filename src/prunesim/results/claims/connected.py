@@ -27,15 +27,12 @@ def connected(pair):
         if lines is None:
             return None
         matching = lines[lines["matching"]]
-        none = [
-            replicate for replicate in lines["replicate_b"].unique() if replicate not in set(matching["replicate_b"])
-        ]
         return Finding(
             statement=f"With {study.method}, no barrier lies on the line between {BETWEEN[pair]} as long as that round "
             f"keeps the test accuracy within {ACCURACY_MARGIN} of that of the dense network (at the worst such round, "
             f"{BARRIER}supports it).",
             values=matching.groupby("replicate_b")["over_mean"].max(),
-            notes=[f"Without {named('replicate', none)}: no round keeps the accuracy."] if none else [],
+            notes=_left_out(lines, matching, "no round keeps the accuracy"),
         )
 
     return find
@@ -47,14 +44,20 @@ def barrier_once_lost(study):
     if lines is None or lines["matching"].all():
         return None
     lost = lines[~lines["matching"]]
-    none = [replicate for replicate in lines["replicate_b"].unique() if replicate not in set(lost["replicate_b"])]
     return Finding(
         statement=f"With {study.method}, a barrier lies on the line between {BETWEEN['rounds']} once that round has "
         f"lost more than {ACCURACY_MARGIN} of the dense network's test accuracy (at the lowest such barrier, "
         f"{BARRIER.replace('below', 'above')}supports it).",
         values=lost.groupby("replicate_b")["over_mean"].min(),
-        notes=[f"Without {named('replicate', none)}: every round keeps the accuracy."] if none else [],
+        notes=_left_out(lines, lost, "every round keeps the accuracy"),
     )
+
+
+def _left_out(lines, chosen, why):
+    """Return a sentence on the replicates none of whose lines are chosen."""
+    known = set(chosen["replicate_b"])
+    gone = [replicate for replicate in lines["replicate_b"].unique() if replicate not in known]
+    return [f"Without {named('replicate', gone)}: {why}."] if gone else []
 
 
 def _lines(study, pair):
