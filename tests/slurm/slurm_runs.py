@@ -60,14 +60,19 @@ def succeed(process, folder):
     assert process.wait(timeout=1200) == 0, (folder / "printed.log").read_text()
 
 
-def halt_in_training(process, folder, replicate):
-    """Wait until a dense training has finished an epoch, and halt it there."""
-    checkpoint = folder / STUDY / f"checkpoints/rep{replicate}/dense.safetensors"
-    while not checkpoint.exists():
+def halt_in_training(process, folder, *replicates):
+    """Wait until each of some dense trainings has finished an epoch, and halt it there."""
+    waiting = list(replicates)
+    # All are watched at once: the cluster may start them in any order.
+    while waiting:
+        for replicate in list(waiting):
+            checkpoint = folder / STUDY / f"checkpoints/rep{replicate}/dense.safetensors"
+            if checkpoint.exists():
+                os.kill(training_process(folder, replicate), signal.SIGSTOP)
+                assert checkpoint.exists(), "the training was faster"
+                waiting.remove(replicate)
         assert process.poll() is None, (folder / "printed.log").read_text()
         time.sleep(0.005)
-    os.kill(training_process(folder, replicate), signal.SIGSTOP)
-    assert checkpoint.exists(), "the training was faster"
 
 
 def training_process(folder, replicate):

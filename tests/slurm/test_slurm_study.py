@@ -29,10 +29,9 @@ def work(folder):
     study, wrong = (copy_source(REPOSITORY, folder / name) for name in ("it's a clone & more", "wrong"))
     going_wrong = submit(wrong, "--set-resources", *LIMITS, **TRAININGS)
     going_well = submit(study)
-    halt_in_training(going_wrong, wrong, 0)
+    # Nothing will wake the last.
+    halt_in_training(going_wrong, wrong, 0, 2)
     slurm_command("scancel", trainings(wrong, 0)[0]["JobID"])
-    # Nothing will wake it.
-    halt_in_training(going_wrong, wrong, 2)
     succeed(going_well, study)
     succeed(going_wrong, wrong)
     methods = copy_source(REPOSITORY, folder / "methods")

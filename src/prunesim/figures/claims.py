@@ -27,10 +27,10 @@ def draw(tables, settings):
         Nothing but what `prunesim.figures.style.render` uses.
     """
     table = tables["claims"]
-    table = table.assign(kind=_kinds(table), row=table["claim"].str.partition("/")[2])
     shown = table.dropna(subset=["estimate"])
     if shown.empty:
         return style.placeholder("claims.csv has no estimate of any claim.")
+    shown = shown.assign(kind=_kinds(shown), row=shown["claim"].str.partition("/")[2])
     panels = [(rows["title"].iloc[0], rows) for _, rows in shown.groupby("kind", sort=False)]
     titles = [style.wrapped(title, TITLE_LETTERS) for title, _ in panels]
     heights = [
