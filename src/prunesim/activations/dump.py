@@ -22,6 +22,7 @@ from prunesim.storage.files import atomic_path, sha256_file, write_json
 from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import autocast, choose_device, make_exact
+from prunesim.training.streaming import place_images
 
 
 def dump_activations(settings, dataset, weights, output, log=print):
@@ -86,7 +87,7 @@ def dump_activations(settings, dataset, weights, output, log=print):
     normalise = normaliser(description["mean"], description["std"], training, device)
     index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
     batch = evaluation_batch(shape, [layer["shape"] for layer in outputs])
-    predictions = _predict(network, to_tensor(images, device), normalise, training, batch, Path(output), weights)
+    predictions = _predict(network, place_images(images, device), normalise, training, batch, Path(output), weights)
     write_json(
         Path(output) / "activations.json",
         {
