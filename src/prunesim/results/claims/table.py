@@ -6,6 +6,7 @@ import pandas as pd
 from prunesim.results.claims.finding import studies
 from prunesim.results.claims.own import own_claims
 from prunesim.results.claims.registry import CLAIMS
+from prunesim.results.claims.widths import width_claims
 from prunesim.results.claims.statistics import (
     ALPHA,
     MOST_REPLICATES,
@@ -36,7 +37,7 @@ def claims(tables, settings):
     Parameters
     ----------
     tables : dict of str to pandas.DataFrame
-        ``networks``, ``similarity`` and, where the study has them, ``answers`` and ``connectivity``, as
+        ``networks``, ``similarity`` and, where the study has them, ``answers``, ``connectivity`` and ``widths``, as
         `prunesim.results.reading.read_table` returns them; those that claims of the user's own are about.
     settings : dict
         ``layers``: the compared layers in network order. ``methods``: names. ``measure``: its name; ``cca_mean``, or
@@ -48,7 +49,7 @@ def claims(tables, settings):
     Returns
     -------
     pandas.DataFrame
-        Columns `COLUMNS`, one row a claim and method, of those claims that the study has something for. The interval is
+        Columns `COLUMNS`, one row a claim and method (or layer, of ``widths``), of those claims that the study has something for. The interval is
         missing with fewer than two replicates, the estimate too where the tables have nothing to compute it from; the
         verdict is then ``inconclusive``. The note says what was left out, why a claim is inconclusive, and how many
         replicates would probably decide it; it is missing where there is nothing to say.
@@ -64,6 +65,7 @@ def claims(tables, settings):
         for name, claim in CLAIMS.items()
         if (finding := claim.find(study)) is not None
     ]
+    found += width_claims(tables)
     found += own_claims(tables, settings.get("own", {}))
     rows = pd.DataFrame([_row(*one) for one in found], columns=COLUMNS)
     return _corrected(rows, [(claim, finding) for _, claim, finding in found])
