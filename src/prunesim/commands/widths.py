@@ -10,7 +10,10 @@ from prunesim.storage.csvfiles import write_rows
 def add_arguments(parser):
     """Declare the arguments."""
     parser.add_argument(
-        "--settings", required=True, type=json.loads, help="JSON: seed, replicates, filters, measures, blocks, null_draws"
+        "--settings",
+        required=True,
+        type=json.loads,
+        help="JSON: seed, replicates, filters, measures, blocks, null_draws",
     )
     parser.add_argument("--study", required=True, help="results/<study>")
     parser.add_argument("--width", required=True, help="factor of the narrower networks")

@@ -64,7 +64,9 @@ def _lines(axis, pairs, column):
         found = [mean_of_pairs(rows[rows["width_a"] == width], column) for width in widths]
         mean, low, high = np.array([one[:3] for one in found]).T
         x = np.array(widths) * moved
-        axis.plot(rows["width_a"] * moved, rows[column], ".", color=colour, alpha=0.35, zorder=2, markersize=2 * style.scale())
+        axis.plot(
+            rows["width_a"] * moved, rows[column], ".", color=colour, alpha=0.35, zorder=2, markersize=2 * style.scale()
+        )
         axis.plot(x, mean, color=colour, marker=style.MARKERS[place], label=name, zorder=3)
         axis.vlines(x, low, high, color=colour, linewidth=0.9 * style.scale(), zorder=3)
         if column == "value":

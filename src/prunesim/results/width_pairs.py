@@ -41,11 +41,7 @@ def compare_widths(study, width, other, layer, settings):
     """
     members = [(factor, r) for factor, r, _ in width_networks(dict.fromkeys([width, other]), settings["replicates"])]
     pairs = pairs_of_networks(width, other, settings["replicates"])
-    return [
-        row
-        for state in STATES
-        for row in _compare_state(Path(study), state, layer, members, pairs, settings)
-    ]
+    return [row for state in STATES for row in _compare_state(Path(study), state, layer, members, pairs, settings)]
 
 
 def chosen_filters(available, wanted, seed, factor, replicate, layer):

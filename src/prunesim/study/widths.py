@@ -22,7 +22,7 @@ def factor_names(config):
 
 
 def width_growth(config):
-    """Return what the paths of networks of other widths follow from: ``factors, replicates, layers``; {} without any."""
+    """Return what the paths of networks of other widths follow from: ``factors, replicates, layers``; {} for none."""
     if not config["widths"]["factors"]:
         return {}
     replicates = config["widths"]["replicates"] or config["replicates"]
@@ -93,11 +93,10 @@ def _filters(config, layer):
     """Return the neurons of a layer at each width, the narrowest first; None where the width has no part in them."""
     network = config["network"]
     outputs = {one["name"]: one["output"] or one["name"] for one in network["layers"] or []}
-    counts = [
+    return [
         output_widths(network_at(network, factor))[outputs.get(layer, layer)]
         for factor in sorted(config["widths"]["factors"])
     ]
-    return counts
 
 
 def check_widths(config, schema):
@@ -127,7 +126,7 @@ def check_widths(config, schema):
             yield f"widths.factors has {one} and {other}, which give {network['name']} the same filters; leave one out."
     if (config["widths"]["replicates"] or config["replicates"]) < 2:
         key = "widths.replicates" if config["widths"]["replicates"] else "replicates"
-        yield f"{key} is 1, but networks of one width are compared with each other; widths.replicates must be 2 or more."
+        yield f"{key} is 1, but networks of one width are compared with each other; set widths.replicates to 2 or more."
 
 
 def check_width_layers(config):
@@ -153,7 +152,9 @@ def check_width_layers(config):
         for word in config["widths"]["layers"] or []
         if not chosen(known, [word])
     ]
-    narrowest = {layer: min(counts) for layer in width_layers(config) if None not in (counts := _filters(config, layer))}
+    narrowest = {
+        layer: min(counts) for layer in width_layers(config) if None not in (counts := _filters(config, layer))
+    }
     if not isinstance(wanted, str):
         problems += [
             f"widths.filters is {wanted}, but layer {layer} of the narrowest network has {count}; it must be at most "

@@ -6,7 +6,6 @@ import pandas as pd
 from prunesim.results.claims.finding import studies
 from prunesim.results.claims.own import own_claims
 from prunesim.results.claims.registry import CLAIMS
-from prunesim.results.claims.widths import width_claims
 from prunesim.results.claims.statistics import (
     ALPHA,
     MOST_REPLICATES,
@@ -16,6 +15,7 @@ from prunesim.results.claims.statistics import (
     replicates_needed,
     verdict,
 )
+from prunesim.results.claims.widths import width_claims
 
 COLUMNS = [
     "claim", "statement", "estimate", "ci_low", "ci_high", "verdict", "source", "note",
@@ -49,10 +49,10 @@ def claims(tables, settings):
     Returns
     -------
     pandas.DataFrame
-        Columns `COLUMNS`, one row a claim and method (or layer, of ``widths``), of those claims that the study has something for. The interval is
-        missing with fewer than two replicates, the estimate too where the tables have nothing to compute it from; the
-        verdict is then ``inconclusive``. The note says what was left out, why a claim is inconclusive, and how many
-        replicates would probably decide it; it is missing where there is nothing to say.
+        Columns `COLUMNS`, one row a claim and method (of ``widths``, and layer), of those claims that the study has
+        something for. The interval is missing with fewer than two replicates, the estimate too where the tables have
+        nothing to compute it from; the verdict is then ``inconclusive``. The note says what was left out, why a claim
+        is inconclusive, and how many replicates would probably decide it; it is missing where there is nothing to say.
 
     Raises
     ------

@@ -25,26 +25,32 @@ def width_claims(tables):
     if table is None or table.empty:
         return []
     measure = measure_shown(table)
-    pairs, said = in_width(table), measure
+    pairs, raw = in_width(table), measure
     if measure == "procrustes_distance":
-        pairs, said = pairs.assign(value=1 - pairs["value"] / 2), f"1 - {measure} / 2"
+        pairs, raw = pairs.assign(value=1 - pairs["value"] / 2), f"1 - {measure} / 2"
+    score, wider = (
+        f"calibrated score of {measure}",
+        "Trained networks of one width are the more similar, the wider they are",
+    )
+    more = "Similarity grows more with the width of trained networks than of untrained ones"
     found = []
     for layer in dict.fromkeys(table["layer"]):
         rows = pairs[pairs["layer"] == layer]
         yes, no = rows[rows["trained"] == "yes"], rows[rows["trained"] == "no"]
-        raw = f"mean {said} over pairs of networks of one width at {layer}{_filters(rows)}"
-        calibrated = f"mean calibrated score of {measure} over pairs of networks of one width at {layer}{_filters(rows)}"
+        where = f"over pairs of networks of one width at {layer}{_filters(rows)}, per doubling of the width"
         asked = {
-            "wider_more_similar": ("Trained networks of one width are the more similar to each other, the wider they are "
-                                   f"(slope of the {raw}", "value", [yes]),
-            "wider_beyond_chance": ("Trained networks of one width are the more similar to each other, the wider they "
-                                    f"are, also beyond chance (slope of the {calibrated}", "calibrated", [yes]),
-            "wider_by_training": ("Similarity grows more with the width of trained networks than of untrained ones "
-                                  f"(difference of the slopes of the {raw}", "value", [yes, no]),
-        }  # fmt: skip
+            "wider_more_similar": (f"{wider} (slope of the mean {raw} {where}", "value", [yes]),
+            "wider_beyond_chance": (
+                f"{wider}, also beyond chance (slope of the mean {score} {where}",
+                "calibrated",
+                [yes],
+            ),
+            "wider_by_training": (f"{more} (difference of the slopes of the mean {raw} {where}", "value", [yes, no]),
+        }
         for name, (statement, column, states) in asked.items():
-            finding = _finding(f"{statement}, per doubling of the width; above 0 supports it).", column, states)
-            if finding is not None:
+            # Without enough draws there is no calibrated score.
+            if column == "value" or yes[column].notna().any():
+                finding = _finding(f"{statement}; above 0 supports it).", column, states)
                 found.append((f"{name}/{layer}", CLAIMS[name], finding))
     return found
 
@@ -52,13 +58,11 @@ def width_claims(tables):
 def _filters(rows):
     """Return in words how many filters are compared, where that is the same number at all widths."""
     counts = {*rows["filters_a"], *rows["filters_b"]}
-    return f", {counts.pop():.0f} of its filters or units" if len(counts) == 1 else ", all of its filters or units"
+    return f" ({counts.pop():.0f} of its units)" if len(counts) == 1 else " (all of its units)"
 
 
 def _finding(statement, column, states):
     """Return what a claim finds: pseudo-values of the slope, or of the difference of two, one a replicate."""
-    if all(rows[column].isna().all() for rows in states) and column == "calibrated":
-        return None
     widths = sorted(set(states[0]["width_a"]))
     # A mean over the pairs that have a value would compare other networks at one width than at another.
     gone = [width for width in widths if any(rows[rows["width_a"] == width][column].isna().any() for rows in states)]
