@@ -69,10 +69,11 @@ def test_layers_by_kind_name_and_pattern():
         (
             "{factors: [0.05, 1]}",
             {},
-            "widths.factors has 0.05, which leaves the first layer of cnn less than one filter of 16; it must be 0.0625 "
-            "or more.",
+            "widths.factors has 0.05, which leaves the first layer of cnn less than one filter of 16; it must be "
+            "0.0625 or more.",
         ),
         ("{factors: [1, 2, 1.0]}", {}, "widths.factors"),
+        ("{factors: [0.5, 0.5000000000001]}", {}, "widths.factors names 0.5 2 times; name each width once."),
         (
             "{factors: [1, 1.01]}",
             {},
@@ -99,10 +100,11 @@ def test_layers_by_kind_name_and_pattern():
         (
             "{factors: [0.5, 1], filters: 9, layers: [relu1]}",
             {},
-            "widths.filters is 9, but layer relu1 of the narrowest network has 8; it must be at most that, or narrowest.",
+            "widths.filters is 9, but layer relu1 of the narrowest network has 8; it must be at most that, or "
+            "narrowest.",
         ),
         ("{factors: [1, 2], layers: [relu9]}", {}, "widths.layers: 'relu9' is not a dumped layer of network cnn"),
-        ("{factors: [1, 2], filters: few}", {}, "widths.filters is few"),
+        ("{factors: [1, 2], filters: few}", {}, "widths.filters is 'few'"),
         ("{factors: [1, 2], filters: 0}", {}, "widths.filters is 0"),
         ("{factors: [1, 0]}", {}, "widths.factors[1] is 0"),
         ("{factors: [1, 2], replicates: 1}", {}, "widths.replicates is 1"),

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from archive.archive_runs import prunesim
-from pipeline.pipeline_runs import STUDY, copy_all, due, run
+from pipeline.pipeline_runs import STUDY, contents, copy_all, due, run
 
 from prunesim.audit.verify import verify_study
 from prunesim.progress.trainings import trainings
@@ -127,7 +127,8 @@ def test_spatial_means_are_those_of_the_usual_dump(wide):
 
 def test_a_draw_of_filters_is_its_own_and_lasting():
     drawn = chosen_filters(16, 8, SEED, "2", 0, "relu5")
-    assert list(drawn) == sorted(set(drawn)) and len(drawn) == 8
+    assert list(drawn) == sorted(set(drawn))
+    assert len(drawn) == 8
     np.testing.assert_array_equal(drawn, chosen_filters(16, 8, SEED, "2", 0, "relu5"))
     others = [(SEED, "2", 1, "relu5"), (SEED, "2", 0, "relu4"), (SEED + 1, "2", 0, "relu5"), (SEED, "4", 0, "relu5")]
     assert all(list(chosen_filters(16, 8, *other)) != list(drawn) for other in others)
@@ -181,13 +182,11 @@ def test_an_archive_holds_widths_and_brings_them_back(wide, overlay, tmp_path):
     (clone / "widths.yaml").write_text(overlay)
     files = ["tests/pipeline/tiny.yaml", "widths.yaml"]
     prunesim(clone, "archive", STUDY, "--output", tmp_path / "study.tar.gz", "--configfile", *files)
-    before = {p.relative_to(clone): p.read_bytes() for p in (clone / STUDY / "widths").rglob("*") if p.is_file()}
+    before = contents(clone, f"{STUDY}/widths")
     for folder in ("results", ".snakemake"):
         (clone / folder).rename(tmp_path / folder.strip("."))
     prunesim(clone, "restore", tmp_path / "study.tar.gz")
-    assert before == {
-        p.relative_to(clone): p.read_bytes() for p in (clone / STUDY / "widths").rglob("*") if p.is_file()
-    }
+    assert contents(clone, f"{STUDY}/widths") == before
     assert due(clone, config=[overlay]) == {}
 
 
