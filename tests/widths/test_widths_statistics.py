@@ -84,10 +84,10 @@ def test_claims_find_the_growth_that_is_there():
             rows = own[(own["layer"] == layer) & (own["trained"] == "yes")]
             means = rows.groupby("width_a")[column].mean()
             line = stats.linregress(np.log2(means.index), means)
-            values, statement = np.array(vars(found[f"{name}/{layer}"])["values"]), found[f"{name}/{layer}"].statement
-            assert values.shape == (4,)
-            assert np.mean(values) == pytest.approx(line.slope)
-            assert "16 of its units" in statement
+            finding = found[f"{name}/{layer}"]
+            assert np.shape(finding.values) == (4,)
+            assert np.mean(finding.values) == pytest.approx(line.slope)
+            assert "16 of its units" in finding.statement
         assert np.mean(found[f"wider_by_training/{layer}"].values) == pytest.approx(0.1, abs=0.02)
 
 
