@@ -72,10 +72,18 @@ def _lines(axis, pairs, column):
         if column == "value":
             null = rows.groupby("width_a")["null"].mean().reindex(widths)
             axis.plot(x, null, color=colour, linestyle=":", zorder=1, label="by chance" if place else None)
+    _bound(axis, [*pairs[column], *(pairs["null"] if column == "value" else [0])])
     _width_ticks(axis, widths)
     axis.locator_params(axis="y", nbins=6)
     axis.set_xlabel("Width (log scale)")
     style.faint_grid(axis)
+
+
+def _bound(axis, values):
+    """Let pairs and null decide what is shown of an axis: intervals of few networks may go beyond it."""
+    low, high = np.nanmin(values), np.nanmax(values)
+    room = 0.08 * (high - low) or 0.1
+    axis.set_ylim(low - room, high + room)
 
 
 def _width_ticks(axis, widths):
