@@ -104,6 +104,7 @@ def _matrix(axis, rows, measure, palette):
     ends = heatmaps.limits(matrix.to_numpy()) if matrix.notna().to_numpy().any() else (0, 1)
     heatmaps.draw_matrix(axis, matrix, heatmaps.colours(palette, measure), ends, annotate=len(widths) <= 8)
     axis.set_aspect("equal")
+    axis.tick_params(axis="y", rotation=0)
     axis.set_title("trained, across widths")
     axis.set_xlabel("Width")
     axis.set_ylabel("Width")
