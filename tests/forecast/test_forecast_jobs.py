@@ -11,6 +11,8 @@ from pipeline.pipeline_runs import job_stats
 
 from prunesim.forecast.costs import SNAKEMAKE, START_UP
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "default": [],
     "one replicate, all layers": ["replicates=1", "rounds=2", "comparison={layers: all}"],

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from pipeline_runs import DATASET, STUDY, TINY, contents, copy_all, copy_source, due, job_stats, run, snakemake
 
+pytestmark = pytest.mark.slow
+
 NOTHING = {}
 MEASURE_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
 SIMILARITY_FIGURES = {"figure_functional": 1} | MEASURE_FIGURES  # all that read similarity.csv
