@@ -224,13 +224,13 @@ def test_claims_are_held_against_the_table(wide):
     assert claims.loc["wider_more_similar/logits", "estimate"] == pytest.approx(means[2] - means[1], abs=1e-6)
 
 
-def test_a_training_that_was_killed_goes_on(wide, overlay, tmp_path):
-    """What is gone is made again, to the same bytes; the rest stays."""
+def test_a_network_that_is_gone_is_made_again_to_the_same_bytes(wide, overlay, tmp_path):
     clone = copy_all(wide, tmp_path / "again")
-    network = clone / STUDY / "widths/2/rep0/dense/weights.safetensors"
-    bytes_ = network.read_bytes()
+    place = f"{STUDY}/widths/2/rep0/dense/weights.safetensors"
+    network = clone / place
+    made = network.read_bytes()
     network.unlink()
-    assert "train_width" in due(clone, config=[overlay])
-    run(clone, config=[overlay])
-    assert network.read_bytes() == bytes_
+    assert due(clone, config=[overlay], targets=[place]) == {"train_width": 1}
+    run(clone, config=[overlay], targets=[place])
+    assert network.read_bytes() == made
     assert verify_study(clone / STUDY)[0] == []
