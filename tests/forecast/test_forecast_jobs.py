@@ -29,6 +29,11 @@ CASES = {
         "comparison={families: [rounds], layers: [logits]}",
         "connectivity={pairs: [dense, rounds, replicates]}",
     ],
+    "three widths": [
+        "rounds=1",
+        "replicates=2",
+        "widths={factors: [0.5, 1, 2], replicates: 3, layers: [relu1, logits]}",
+    ],
     "epoch 0 is init": ["rounds=1", "methods={imp: {rewind: {epoch: 0}}}"],
 }
 

@@ -129,6 +129,7 @@ CONFIGS = {
         "claims: {kept: {statement: Kept, of: {table: networks, column: test_accuracy, where: {round: 2}}}}",
         CLAIMS,
     ),
+    "a setting of widths that nobody asked for": ("widths: {null_draws: 30, replicates: 4, filters: all}", NOTHING),
     "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
     # What is computed.
     "epochs": ("training: {epochs: 3}", FROM_TRAINING),
