@@ -1,7 +1,8 @@
 """The figures of a study as plain data: standard library only, so that a workflow can read it at no cost.
 
-Each figure is one module with a function ``draw(tables, settings)``. Modules are named here, not imported: a figure
-is drawn again when its own module changes, not when another one does.
+Each figure is one module with the functions ``rows(tables, settings)``, what it shows, and ``draw(shown, settings)``
+(see `prunesim.figures.plotted`). Modules are named here, not imported: a figure is drawn again when its own module
+changes, not when another one does.
 """
 
 FIGURES = {
