@@ -58,6 +58,7 @@ DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
 TABLES = tables_of(config)
 FIGURES = figures_of(TABLES, config["methods"])
+FIGURE_FILES = ["svg", "png", "csv", *(["pdf"] if config["figures"]["pdf"] else [])]
 PAGES = ["explorer"]
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES), *PAGES]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
@@ -340,10 +341,16 @@ def comparison_records():
     return [file for file in study_records() if file.startswith(f"{STUDY}/provenance/comparisons/")]
 
 
+def figure_files(figures, endings):
+    """Some files of some figures."""
+    return [f"{STUDY}/figures/{figure}.{ending}" for figure in figures for ending in endings]
+
+
 def figure_settings(figure):
-    """What a figure is told: only the keys that it uses."""
+    """What a figure is told: only the keys that it uses, and the width where one is asked for."""
     values = {**config["figures"], "layers": LAYERS}
-    return settings(**{key: values[key] for key in FIGURES[figure]["settings"]})
+    width = section("figures", "width") if values["width"] else {}
+    return settings(**{key: values[key] for key in FIGURES[figure]["settings"]}, **width)
 
 
 def comparison_settings(method):
