@@ -66,7 +66,9 @@ def test_files_are_the_same_bytes_whatever_the_order_of_rows_and_the_user_settin
         _, *second = run(name, shuffled, tmp_path / "second")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
-    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == [f"{name}.{end}" for end in ("csv", "png", "svg")]
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == [
+        f"{name}.{end}" for end in ("csv", "png", "svg")
+    ]
 
 
 @pytest.mark.parametrize("name", ["similarity", "layers"])

@@ -57,7 +57,7 @@ STUDY = f"results/{config['study']}"
 DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
 TABLES = tables_of(config)
-FIGURES = figures_of(TABLES, config["methods"])
+FIGURES = figures_of(TABLES, config["methods"], config["figures"]["more"])
 FIGURE_FILES = ["svg", "png", "csv", *(["pdf"] if config["figures"]["pdf"] else [])]
 PAGES = ["explorer"]
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES), *PAGES]
@@ -303,6 +303,12 @@ def network_files(name):
     """One file of every network of the study."""
     known = {key: value for key, value in growth().items() if key in ("replicates", "methods", "rounds", "chains")}
     return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in paths.networks(**known)]
+
+
+def trained_files(name):
+    """One file of every network of the study that was pruned here; masks are of these, histories of dense ones too."""
+    found = paths.networks(config["replicates"], config["methods"], methods.method_rounds(config))
+    return [f"{STUDY}/networks/{folder}/{name}" for *_, round_, folder in found if round_ or name == "history.csv"]
 
 
 def sparse_files(name):

@@ -118,4 +118,3 @@ def _legend(figure):
                    label="hollow: not after Holm's correction")  # fmt: skip
     side = Patch(color=SHADE, label="side of the claim")
     figure.legend(handles=[*marks, alone, side], loc="outside lower center", ncols=5, frameon=False, fontsize="small")
-

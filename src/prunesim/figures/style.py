@@ -76,7 +76,7 @@ def render(draw, data, settings, svg, png, title, pdf=None):
 
 
 def fitted(figure, width):
-    """Return the width of a figure that fits a column, and by how much all in it is made smaller: 1 if it fits as it is.
+    """Return the width of a figure that fits a column, and by how much all in it is made smaller (1: not at all).
 
     A figure whose letters would be smaller than `LEAST_TYPE` in a single column takes two.
 

@@ -455,11 +455,16 @@ class _Rules:
                 for name in tables_of(self.config)
                 if name == "connectivity"
             ),
+            *(
+                self.job(f"{name}_table", f"tables/{name}", networks, "table", 0)
+                for name in ("training", "overlap")
+                if name in tables_of(self.config)
+            ),
             self.job("claims_table", "tables/claims", claimed, "claims", 0),
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
-            for name, about in figures_of(tables_of(self.config), self.methods).items()
+            for name, about in figures_of(tables_of(self.config), self.methods, self.config["figures"]["more"]).items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
         explored = {key: price * rows / ROW_BYTES for key, price in costs.EXPLORED_ROW.items()}

@@ -31,6 +31,7 @@ def caption(root, name, config):
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
-        raise PrunesimError(f"{path} could not be read: {error.strerror}; the figure {name} needs a caption.") from error
+        reason = error.strerror or error
+        raise PrunesimError(f"{path} could not be read: {reason}; {name} needs a caption.") from error
     filled = Environment(undefined=StrictUndefined).from_string(text).render(snakemake=SimpleNamespace(config=config))
     return publish_parts(filled, writer_name="html", settings_overrides=SETTINGS)["body"]

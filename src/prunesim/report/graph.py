@@ -80,15 +80,13 @@ def _middle(rules, placed):
     return sum(places) / len(places) if places else 0.5
 
 
-def draw_graph(needs, jobs):
+def draw_graph(needs):
     """Return the drawing as SVG.
 
     Parameters
     ----------
     needs : dict of str to set of str
         From `read_graph`.
-    jobs : dict of str to int
-        How many jobs a rule has, where that is known.
     """
     needs = reduced(needs)
     rows = rows_of(needs)
@@ -107,11 +105,10 @@ def draw_graph(needs, jobs):
             (x1, y1), (x2, y2) = at[one], at[rule]
             y1, y2 = y1 + HIGH / 2, y2 - HIGH / 2
             middle = (y1 + y2) / 2
-            parts.append(f'<path d="M{x1:.0f} {y1:.0f}C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {y2:.0f}"/>')
+            bend = f"C{x1:.0f} {middle:.0f} {x2:.0f} {middle:.0f} {x2:.0f} {y2:.0f}"
+            parts.append(f'<path d="M{x1:.0f} {y1:.0f}{bend}"/>')
     for rule, (x, y) in at.items():
-        count = f" × {jobs[rule]}" if jobs.get(rule, 1) > 1 else ""
-        words = html.escape(rule.replace("_", " ") + count)
+        words = html.escape(rule.replace("_", " "))
         parts.append(f'<rect x="{x - WIDE / 2:.0f}" y="{y - HIGH / 2:.0f}" width="{WIDE}" height="{HIGH}" rx="4"/>')
         parts.append(f'<text x="{x:.0f}" y="{y:.0f}">{words}</text>')
     return "\n".join([*parts, "</svg>"])
-

@@ -49,7 +49,7 @@ def write_report(study, config, root, rulegraph, output):
     study = Path(study)
     claims, provenance = (read_rows(study / "tables" / f"{name}.csv") for name in ("claims", "provenance"))
     style = _page("style.css")
-    figures = figures_of(tables_of(config), config["methods"])
+    figures = figures_of(tables_of(config), config["methods"], config["figures"]["more"])
     parts = {
         "TITLE": html.escape(study.resolve().name),
         "POLICY": f"default-src 'none'; img-src data:; style-src '{_digest(style)}'",
@@ -59,7 +59,7 @@ def write_report(study, config, root, rulegraph, output):
         "CLAIMS": claims_table(claims),
         "CONTENTS": "".join(f'<li><a href="#{_anchor(one)}">{one}</a></li>' for one, _ in _ordered(figures)),
         "FIGURES": "\n".join(_category(study, root, config, *group) for group in _ordered(figures)),
-        "GRAPH": draw_graph(read_graph(rulegraph), {}),
+        "GRAPH": draw_graph(read_graph(rulegraph)),
         "RUNTIMES": runtimes(provenance),
         "PROVENANCE": made_by(provenance),
         "CONFIG": html.escape(json.dumps(config, indent=2, sort_keys=True, default=str)),

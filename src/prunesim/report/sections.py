@@ -41,7 +41,7 @@ def claims_table(claims):
     for row in sorted(claims, key=lambda row: order.get(row["verdict_holm"], len(order))):
         side = {"above": "above", "below": "below"}.get(row["direction"], row["direction"])
         cells = [
-            f'{_text(row["statement"])}<br><code>{_text(row["claim"])}</code>{_note(row)}',
+            f"{_text(row['statement'])}<br><code>{_text(row['claim'])}</code>{_note(row)}",
             _number(row["estimate"]),
             f"{_number(row['ci_low'])} to {_number(row['ci_high'])}" if row["ci_low"] else "none",
             f"{side} {_number(row['bound'])}",

@@ -4,7 +4,9 @@ from pathlib import Path
 
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
+from prunesim.results.overlap import overlap_table
 from prunesim.results.sparsity import sparsity_table
+from prunesim.results.training import training_table
 from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
@@ -108,6 +110,8 @@ TABLES = {
     "similarity": similarity_table,
     "sparsity": sparsity_table,
     "connectivity": connectivity_table,
+    "training": training_table,
+    "overlap": overlap_table,
     "provenance": provenance_table,
 }
 

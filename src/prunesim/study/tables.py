@@ -10,6 +10,8 @@ COLUMNS = {
     "classes": columns.CLASSES,
     "connectivity": columns.CONNECTIVITY,
 }
+# Those that a study has for the figures that it asks for, which have their names.
+MORE = ("training", "overlap")
 
 
 def tables_of(config):
@@ -17,4 +19,5 @@ def tables_of(config):
     answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
     lines = ["connectivity"] if config["connectivity"]["pairs"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
-    return ["networks", "layers", "similarity", *answers, *lines, *sparse, "claims"]
+    more = [name for name in MORE if name in config["figures"]["more"]]
+    return ["networks", "layers", "similarity", *answers, *lines, *sparse, *more, "claims"]
