@@ -211,9 +211,7 @@ def training(replicates, rounds, methods):
         for method, round_ in networks
         for epoch in range(1, 7)
     ]
-    return pd.DataFrame(
-        rows, columns=["replicate", "method", "round", "epoch", "train_loss", "validation_accuracy"]
-    )
+    return pd.DataFrame(rows, columns=["replicate", "method", "round", "epoch", "train_loss", "validation_accuracy"])
 
 
 def overlap(replicates, rounds, methods):

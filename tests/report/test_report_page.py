@@ -9,7 +9,7 @@ from figures.test_figures_files import ROOT
 
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import figures_of
-from prunesim.report.graph import draw_graph, read_graph, reduced, rows_of
+from prunesim.report.graph import draw_graph, read_graph, reduced, rows_of, without_loops
 from prunesim.report.report import write_report
 from prunesim.report.sections import claims_summary, claims_table, made_by, runtimes
 from prunesim.resolution.overlays import read_config
@@ -137,7 +137,14 @@ def test_claims_begin_with_the_decided_ones_and_say_verdicts_in_words_and_shapes
     table = claims_table(CLAIMS)
     places = [table.index(one) for one in ("second/imp", "fourth/imp", "first/imp", "third/imp")]
     assert places == sorted(places)
-    for words in ("● ", "✕", "◇", "supported by its own interval alone", "One replicate has no interval.", "above −0.01"):
+    for words in (
+        "● ",
+        "✕",
+        "◇",
+        "supported by its own interval alone",
+        "One replicate has no interval.",
+        "above −0.01",
+    ):
         assert words.strip() in table
     assert "−0.01 to 0.05" in table
     assert claims_summary(CLAIMS) == "Of 4 claims: 1 supported, 1 contradicted, 2 inconclusive."
@@ -165,6 +172,10 @@ def test_the_graph_has_one_node_for_all_figures_and_none_for_targets():
     }
     assert reduced(needs)["networks_table"] == {"train_dense"}
     assert rows_of(needs) == [["fetch"], ["train_dense"], ["networks_table"], ["figures (each)"]]
+    loop = {"prune": {"train_dense", "retrain"}, "retrain": {"prune"}, "dump": {"retrain"}, "train_dense": set()}
+    assert without_loops(loop) == {
+        "train_dense": set(), "prune ⇄ retrain": {"train_dense"}, "dump": {"prune ⇄ retrain"},
+    }  # fmt: skip
     drawing = draw_graph(needs)
     assert drawing.count("<rect") == 4
     assert drawing.count("<path") == 3

@@ -33,7 +33,9 @@ def rows(tables, settings):
     known = set(similarity.loc[similarity["family"] == "rounds", "measure"])
     measures = [measure for measure in MEASURES if measure in known]
     if len(measures) < 2:
-        return plotted.nothing("similarity.csv has fewer than two measures: there is nothing to hold together.", COLUMNS)
+        return plotted.nothing(
+            "similarity.csv has fewer than two measures: there is nothing to hold together.", COLUMNS
+        )
     found = {measure: dense_to_rounds(similarity, measure) for measure in measures}
     found = pd.concat([part.assign(measure=measure) for measure, part in found.items()])
     found = found[found["layer"].isin(layers)].dropna(subset=["value"])

@@ -46,7 +46,7 @@ def draw(shown, settings):
     bands, columns = style.grid_shape(len(methods), MOST_IN_A_ROW)
     figure, axes = style.new_figure(
         0.8 + columns * (2.8 if columns == 1 else 2.1), 0.8 + 1.8 * bands * len(quantities), bands * len(quantities),
-        columns, sharex=True, squeeze=False,
+        columns, sharex=True,
     )  # fmt: skip
     colours = dict(zip(rounds, style.round_colours(settings["palette"], len(rounds)), strict=True))
     lines = {}

@@ -3,7 +3,7 @@
 import html
 import re
 
-WIDE, HIGH, GAP, BETWEEN = 118, 24, 10, 46  # pixels: a box, and the room beside and between boxes
+WIDE, HIGH, GAP, BETWEEN = 132, 24, 10, 46  # pixels: a box, and the room beside and between boxes
 MOST_IN_A_ROW = 8
 NODE = re.compile(r'^\s*(\d+)\[label = "([^"\\]+)', re.MULTILINE)
 EDGE = re.compile(r"^\s*(\d+) -> (\d+)", re.MULTILINE)
@@ -37,19 +37,37 @@ def _merged(name):
     return "figures (each)" if name.startswith("figure_") else name
 
 
+def without_loops(needs):
+    """Return the same with rules that need each other, as those of a round and of the next one, as one node."""
+    every = _all_needs(needs)
+    node = {
+        rule: " ⇄ ".join(sorted({rule, *(one for one in mine if rule in every[one])})) for rule, mine in every.items()
+    }
+    merged = {name: set() for name in node.values()}
+    for rule, mine in needs.items():
+        merged[node[rule]] |= {node[one] for one in mine} - {node[rule]}
+    return merged
+
+
 def reduced(needs):
-    """Return the same without what follows from the rest: no edge beside a longer way."""
-    every = {}
-
-    def all_of(rule):
-        if rule not in every:
-            every[rule] = set(needs[rule]).union(*(all_of(one) for one in needs[rule]))
-        return every[rule]
-
+    """Return a graph without what follows from the rest: no edge beside a longer way."""
+    every = _all_needs(needs)
     return {
-        rule: {one for one in mine if not any(one in all_of(other) for other in mine - {one})}
+        rule: {one for one in mine if not any(one in every[other] for other in mine - {one})}
         for rule, mine in needs.items()
     }
+
+
+def _all_needs(needs):
+    """Return all that each rule needs, directly or through others."""
+    every, grown = {rule: set(mine) for rule, mine in needs.items()}, True
+    while grown:
+        grown = False
+        for mine in every.values():
+            more = set().union(*(every[one] for one in mine)) - mine
+            mine |= more
+            grown |= bool(more)
+    return every
 
 
 def rows_of(needs):
@@ -88,7 +106,7 @@ def draw_graph(needs):
     needs : dict of str to set of str
         From `read_graph`.
     """
-    needs = reduced(needs)
+    needs = reduced(without_loops(needs))
     rows = rows_of(needs)
     across = max(len(row) for row in rows)
     width, height = across * (WIDE + GAP), len(rows) * BETWEEN
