@@ -58,10 +58,10 @@ def draw(shown, settings):
         axis.set_xlabel("Accuracy lost (percentage points)")
         if len(methods) > 1:
             axis.set_title(method)
-    method_ends = shown.rows["value"].dropna()
-    low, high = min(0.0, method_ends.min()), max(0.0, method_ends.max())
+    values = shown.rows["value"].dropna()
+    low, high = min(0.0, values.min()), max(0.0, values.max())
     room = 0.35 * (high - low) or 1.0
-    axes[0, 0].set_xlim(low - room, high + room)
+    axes[0, 0].set_xlim(max(low - room, -104), min(high + room, 104))
     axes[0, 0].set_yticks(range(len(names)), names)
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_ylabel("Class")

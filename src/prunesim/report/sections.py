@@ -57,7 +57,8 @@ def claims_table(claims):
 def _verdict(row):
     corrected = row["verdict_holm"]
     alone = f"; {_text(row['verdict'])} by its own interval alone" if row["verdict"] != corrected else ""
-    return f'<span class="shape" aria-hidden="true">{SHAPES.get(corrected, "")}</span> <b>{_text(corrected)}</b>{alone}'
+    mark = f'<span class="shape" aria-hidden="true">{SHAPES.get(corrected, "")}</span>'
+    return f'<span class="verdict">{mark} <b>{_text(corrected)}</b></span>{alone}'
 
 
 def _note(row):

@@ -9,6 +9,7 @@ COLUMNS = {
     "answers": columns.ANSWERS,
     "classes": columns.CLASSES,
     "connectivity": columns.CONNECTIVITY,
+    "widths": columns.WIDTHS,
 }
 # Those that a study has for the figures that it asks for, which have their names.
 MORE = ("training", "overlap")
@@ -19,5 +20,6 @@ def tables_of(config):
     answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
     lines = ["connectivity"] if config["connectivity"]["pairs"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
+    widths = ["widths"] if config["widths"]["factors"] else []
     more = [name for name in MORE if name in config["figures"]["more"]]
-    return ["networks", "layers", "similarity", *answers, *lines, *sparse, *more, "claims"]
+    return ["networks", "layers", "similarity", *answers, *lines, *sparse, *widths, *more, "claims"]
