@@ -260,7 +260,9 @@ for table, file in (("training", "history.csv"), ("overlap", "mask.safetensors")
                 study=subpath(output.table, ancestor=2),
                 table=table,
             shell:
-                prunesim("table {params.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
+                prunesim(
+                    "table {params.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}"
+                )
 
 
 rule claims_table:

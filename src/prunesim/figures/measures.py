@@ -19,8 +19,8 @@ LEAST_PLACES = 3  # layers and rounds, of which ranks say something
 def rows(tables, settings):
     """Return what is shown: each measure by layer after the last round, and rank agreement of each two measures.
 
-    Agreement is Kendall's tau-b and Spearman's rho over all layers and rounds of one method and replicate, distances with
-    their sign turned, and then the mean over methods and replicates.
+    Agreement is Kendall's tau-b and Spearman's rho over all layers and rounds of one method and replicate, distances
+    with their sign turned, and then the mean over methods and replicates.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def _agreements(found, measures):
             values = [
                 agreement(pair[first], pair[second]).statistic
                 for pair in (one[[first, second]].dropna() for one in groups)
-                if len(pair) >= LEAST_PLACES and (pair.nunique() > 1).all()
+                if len(pair) >= LEAST_PLACES and (pair.max() > pair.min()).all()
             ]
             mean = float(np.mean(values)) if values else np.nan
             results.append({"shown": name, "measure": first, "other": second, "value": mean, "n": len(values)})

@@ -23,7 +23,7 @@ class Plotted(NamedTuple):
     ----------
     rows : pandas.DataFrame
         One row a mark. ``shown`` says what it is drawn as where there are several sorts, ``value`` where it stands,
-        ``low`` and ``high`` the ends of its interval (whole, though an axis may cut it), ``n`` how many it is a mean of.
+        ``low`` and ``high`` the ends of its interval whole though an axis may cut it, ``n`` how many it is a mean of.
     note : str
         The remark above the panels, or, of a figure without rows, the sentence in its place.
     """

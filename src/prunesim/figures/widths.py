@@ -17,7 +17,7 @@ COLUMNS = [
 
 
 def rows(tables, settings):
-    """Return what is shown of each layer: pairs of networks of one width, their means and null, and means across widths.
+    """Return what is shown of each layer: pairs of networks of one width, their means and null; means across widths.
 
     Intervals are those over networks (`prunesim.results.width_groups`).
 
@@ -89,7 +89,7 @@ def draw(shown, settings):
     """Return the figure: a row a layer; raw similarity and calibrated score against the width, and trained widths
     against each other.
 
-    A line goes through the means over all pairs of networks of one width, points are single pairs, dotted lines the null.
+    A line goes through the means over all pairs of networks of one width, points are pairs, dotted lines the null.
     """
     found, measure = shown.rows, shown.rows["measure"].iloc[0]
     layers, quantities = list(dict.fromkeys(found["layer"])), list(dict.fromkeys(found["quantity"]))
@@ -151,7 +151,8 @@ def _width_ticks(axis, widths):
 def _matrix(axis, found, measure, palette):
     """Draw the means of all pairs of widths, of trained networks."""
     widths = sorted(set(found["width"]))
-    matrix = found.set_index(["width", "width_b"])["value"].unstack().reindex(index=widths[::-1], columns=widths)
+    matrix = found.pivot_table(index="width", columns="width_b", values="value")
+    matrix = matrix.reindex(index=widths[::-1], columns=widths)
     matrix.index, matrix.columns = ([f"{x:g}" for x in side] for side in (matrix.index, matrix.columns))
     ends = heatmaps.limits(matrix.to_numpy()) if matrix.notna().to_numpy().any() else (0, 1)
     heatmaps.draw_matrix(axis, matrix, heatmaps.colours(palette, measure), ends, annotate=len(widths) <= 8)
