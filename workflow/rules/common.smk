@@ -20,6 +20,7 @@ from prunesim.explorer.page import page_identity
 from prunesim.figures.catalogue import figures_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
+from prunesim.progress import display
 from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
