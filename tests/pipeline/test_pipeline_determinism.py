@@ -7,7 +7,7 @@ import time
 
 from pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
 
-from prunesim.serving.start import SWITCH
+from prunesim.study.forking import SWITCH
 
 
 def test_one_core_another_folder_and_a_python_for_each_job_give_the_same_bytes(finished, tmp_path, monkeypatch):

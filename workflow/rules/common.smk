@@ -26,7 +26,7 @@ from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import chains, methods, paths
+from prunesim.study import chains, forking, methods, paths
 from prunesim.study.claims import claimed_tables, claims_settings
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml, tables_of

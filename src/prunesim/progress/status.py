@@ -12,6 +12,7 @@ from prunesim.progress.left import left_by_forecast, left_by_pace
 from prunesim.progress.process import writer
 from prunesim.progress.run_log import study_runs
 from prunesim.progress.trainings import trainings
+from prunesim.study.forking import is_safe
 
 STATES = ("not started", "running", "halted", "unknown", "killed", "failed", "stopped", "ended", "finished")
 # In which a run may still do something.
@@ -132,8 +133,13 @@ def _forecast(config, place, run):
 
     images = image_sizes(config["dataset"], {}, place / "results")
     profile = network_profile(config["network"], images.shape, images.classes, place)
-    gpus = 0 if config["training"]["device"] in ("auto", "cpu") else 1
-    return study_jobs(config, images, profile, Machine(cores=run.cores if run else 1, gpus=gpus))
+    device, here = config["training"]["device"], run is None or run.forks
+    machine = Machine(
+        cores=run.cores if run else 1,
+        gpus=0 if device in ("auto", "cpu") else 1,
+        forked=here and is_safe(device),
+    )
+    return study_jobs(config, images, profile, machine)
 
 
 def _recorded(folder, names, dataset):
