@@ -99,7 +99,9 @@ def _failures(result):
 
 def _trainings(result, every=False):
     shown = result["trainings"] if every else _last(result["trainings"], result["running"])
-    return ["Trainings:" if every else "Last training of each method:", *_columns(map(_training, shown))] if shown else []
+    return (
+        ["Trainings:" if every else "Last training of each method:", *_columns(map(_training, shown))] if shown else []
+    )
 
 
 def _of_run(state, run, now):
