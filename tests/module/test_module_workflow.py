@@ -1,7 +1,6 @@
 """prunesim as a module of another workflow: the Snakefile of docs/module.md, run."""
 
 import csv
-import json
 import re
 import shutil
 
@@ -42,8 +41,7 @@ def test_another_workflow_goes_on_from_the_tables_of_a_study(outer):
     assert float(best["test_accuracy"]) == max(float(row["test_accuracy"]) for row in rows)
     assert best in rows
     # The settings are those of the outer config, and defaults where it has none.
-    record = json.loads((outer / "results/inner/provenance/networks/rep0/dense.json").read_text())
-    assert "results/inner" in json.dumps(record)
+    assert [(row["method"], row["epochs"]) for row in rows] == [("dense", "2"), ("imp", "2")]
     status, printed = snakemake(outer, "--cores", "2", base=None)
     assert (status, "Nothing to be done" in printed) == (0, True), printed
 
