@@ -32,6 +32,7 @@ JOBS = {
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",
     "connect": "evaluate the networks on the line between two networks",
+    "widths": "compare networks of several widths",
     "answers": "compare what networks answer, or tell how good it is",
     "table": "put together a table of a study",
     "claims": "hold the claims of the paper against a study",

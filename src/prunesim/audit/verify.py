@@ -6,6 +6,7 @@ from prunesim.audit.activation_checks import check_activations
 from prunesim.audit.checks import check_dataset, check_record, checksums, content, guarded
 from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
 from prunesim.audit.table_checks import TABLES, check_line, check_similarity_table
+from prunesim.audit.width_checks import check_width_rows, check_widths
 from prunesim.errors import PrunesimError
 from prunesim.storage.left_out import left_out_files
 
@@ -47,9 +48,10 @@ def verify_study(study):
         problems += guarded(check_dataset, path, checksum)
     activations = sorted((study / "activations").glob("**/activations.json"))
     problems += check_activations(study, networks, activations, checksum)
-    tables = [path for path in map(study.joinpath, map("tables/{}.csv".format, TABLES)) if path.exists()]
+    checks = TABLES | {"widths": check_width_rows}
+    tables = [path for path in map(study.joinpath, map("tables/{}.csv".format, checks)) if path.exists()]
     for path in tables:
-        problems += guarded(TABLES[path.stem], study, path, networks)
+        problems += guarded(checks[path.stem], study, path, networks)
     problems += [f"{path} is a leftover of an interrupted job; delete it." for path in sorted(study.rglob(".*.tmp"))]
     comparisons = sorted((study / "comparisons").rglob("*.csv"))
     for path in comparisons:
@@ -57,6 +59,8 @@ def verify_study(study):
     lines = sorted((study / "connectivity").rglob("*.csv"))
     for path in lines:
         problems += guarded(check_line, study, path, networks)
+    widths, of_widths = check_widths(study, checksum)
+    problems += widths
     records = sorted((study / "provenance").rglob("*.json"))
     for path in records:
         problems += guarded(check_record, study, path, checksum)
@@ -68,6 +72,7 @@ def verify_study(study):
         "activations": len(activations),
         "comparisons": len(comparisons),
         **({"lines": len(lines)} if lines else {}),
+        **of_widths,
         "tables": len(tables),
         "records": len(records),
     }

@@ -68,6 +68,13 @@ FIGURES = {
         "category": "Connectivity",
         "labels": {"figure": "error on the lines between networks, and barriers"},
     },
+    "widths": {
+        "module": "prunesim.figures.widths",
+        "tables": ["widths"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Widths",
+        "labels": {"figure": "similarity of networks of one width against the width"},
+    },
     "density": {
         "module": "prunesim.figures.density",
         "tables": ["layers"],

@@ -10,7 +10,7 @@ from prunesim.similarity.checks import SAMPLES_PER_NEURON
 
 NEED_SAMPLES = tuple(name for name, measure in MEASURES.items() if measure.needs_samples)
 MANY_JOBS = 5000
-TRAININGS = ("train_dense", "train_given", "retrain")
+TRAININGS = ("train_dense", "train_given", "train_width", "retrain")
 LONG_FETCH = 1800
 LONG_JOB = 12 * 3600
 # Up to this size profiles/default has Snakemake recognise a file by its content.

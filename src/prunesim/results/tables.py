@@ -5,6 +5,7 @@ from pathlib import Path
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
 from prunesim.results.sparsity import sparsity_table
+from prunesim.results.widths import widths_table
 from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
@@ -57,7 +58,7 @@ def similarity_table(study, plan):
     """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
     rows = []
     for file in paths.comparisons(
-        **{key: value for key, value in _growth(plan).items() if key not in ("given", "connectivity")}
+        **{key: value for key, value in _growth(plan).items() if key not in ("given", "connectivity", "widths")}
     ):
         read_made(study, record_path(f"comparisons/{file.removesuffix('.csv')}"))
         rows += read_rows(Path(study) / "comparisons" / file, SIMILARITY)
@@ -108,12 +109,13 @@ TABLES = {
     "similarity": similarity_table,
     "sparsity": sparsity_table,
     "connectivity": connectivity_table,
+    "widths": widths_table,
     "provenance": provenance_table,
 }
 
 
 def _growth(plan):
-    known = ("families", "replicates", "methods", "rounds", "layers", "chains", "given", "connectivity")
+    known = ("families", "replicates", "methods", "rounds", "layers", "chains", "given", "connectivity", "widths")
     return {key: plan[key] for key in known if key in plan}
 
 

@@ -8,6 +8,7 @@ from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
 from prunesim.pruning.catalogue import AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.claims import check_claims
+from prunesim.study.widths import check_widths
 from prunesim.study.words import did_you_mean, one_of, refuse, show
 
 
@@ -260,5 +261,6 @@ CROSS_CHECKS = (
     check_weights,
     check_chains,
     _check_comparison,
+    check_widths,
     check_claims,
 )

@@ -1,7 +1,8 @@
-"""Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
+"""Where the artifacts of a study lie, relative to its folder. Names are made here, and in `widths` for its networks."""
 
 from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
+from prunesim.study.widths import width_jobs
 
 # By the file that a job of a round makes beside weights.
 _JOBS = {"mask": "prune", "scores": "score"}
@@ -217,7 +218,7 @@ def _scored(settings):
     return settings["criterion"] in BY_GRADIENT and not settings["control"]
 
 
-def jobs(families, replicates, methods, rounds, layers, chains=None, given=False, connectivity=()):
+def jobs(families, replicates, methods, rounds, layers, chains=None, given=False, connectivity=(), widths=None):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
     Parameters
@@ -229,6 +230,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
         Some networks come from files, which are checked first.
     connectivity : iterable of str
         See `connections`.
+    widths : dict, optional
+        See `prunesim.study.widths.width_growth`.
     """
     rewound = {rewind_file(method["rewind"]) for name, method in methods.items() if rounds[name]}
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
@@ -253,4 +256,5 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
             for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
         *(f"connectivity/{name}" for name in connections(connectivity, replicates, methods, rounds, chains)),
+        *(width_jobs(**widths) if widths else []),
     ]

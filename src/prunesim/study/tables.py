@@ -9,6 +9,7 @@ COLUMNS = {
     "answers": columns.ANSWERS,
     "classes": columns.CLASSES,
     "connectivity": columns.CONNECTIVITY,
+    "widths": columns.WIDTHS,
 }
 
 
@@ -17,4 +18,5 @@ def tables_of(config):
     answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
     lines = ["connectivity"] if config["connectivity"]["pairs"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
-    return ["networks", "layers", "similarity", *answers, *lines, *sparse, "claims"]
+    widths = ["widths"] if config["widths"]["factors"] else []
+    return ["networks", "layers", "similarity", *answers, *lines, *sparse, *widths, "claims"]
