@@ -8,6 +8,8 @@ import pytest
 import yaml
 from pipeline.pipeline_runs import REPOSITORY, copy_source, job_stats, snakemake
 
+pytestmark = pytest.mark.slow
+
 PAGE = (REPOSITORY / "docs/module.md").read_text()
 SMALL = {"dataset": {"subset": {"train": 200, "test": 100}}, "network": {"width": 4}}
 
