@@ -20,12 +20,13 @@ from prunesim.explorer.page import page_identity
 from prunesim.figures.catalogue import figures_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
+from prunesim.progress import display
 from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import chains, methods, paths, widths
+from prunesim.study import chains, forking, methods, paths, widths
 from prunesim.study.claims import claimed_tables, claims_settings
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml, tables_of

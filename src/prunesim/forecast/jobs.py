@@ -41,6 +41,8 @@ class Machine(NamedTuple):
         Of a GPU in training; None takes `costs.GPU_TFLOPS`.
     overhead : float
         Seconds that a job takes beside itself: a queue, a container, an environment.
+    forked : bool
+        Whether jobs are forked from a process that has imported their libraries.
     """
 
     nodes: int = 1
@@ -50,6 +52,7 @@ class Machine(NamedTuple):
     gpu_memory: float | None = None
     tflops: float | None = None
     overhead: float = 0.0
+    forked: bool = False
 
 
 class Job(NamedTuple):
@@ -153,7 +156,8 @@ class _Rules:
 
     def job(self, rule, name, needs, verb, seconds, **values):
         writes = values.pop("writes", {})
-        started = costs.START_UP[verb] + costs.SNAKEMAKE["job"] + self.machine.overhead
+        start_up = costs.FORKED_START_UP if self.machine.forked else costs.START_UP
+        started = start_up[verb] + costs.SNAKEMAKE["job"] + self.machine.overhead
         writes = {**writes, "records": writes.get("records", 0) + NOTES_BYTES}
         return Job(rule, name, needs, started + seconds, writes=writes, **values)
 
