@@ -30,7 +30,7 @@ results: .venv/installed
 	@test -n "$(STUDY)"
 	@echo "== Running the study $(STUDY) of $(CONFIG) on $(CORES) cores"
 	@$(SNAKEMAKE) $(FEW_LINES)
-	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
+	@$(BIN)/prunesim report 'results/$(STUDY)' --configfile $(CONFIG)
 	@$(BIN)/prunesim verify results/$(STUDY)
 	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Explorer: results/$(STUDY)/explorer.html   Report: results/$(STUDY)/report.html"
 

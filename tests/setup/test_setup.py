@@ -107,7 +107,7 @@ def test_make_asks_the_program_for_the_name_of_the_study(runs, tmp_path, overlay
     assert done.returncode == 0, done.stderr
     assert called == [
         "--cores 1 --configfile x.yaml --quiet rules reason host",
-        f"--cores 1 --configfile x.yaml --quiet all --report results/{study}/report.html",
+        f"report results/{study} --configfile x.yaml",
         f"verify results/{study}",
     ]
     assert f"Running the study {study} of x.yaml" in done.stdout

@@ -220,7 +220,8 @@ def _more_samples(result, config, short, factor, more):
 def _idle(jobs, result, machine):
     if not any(job.rule in TRAININGS for job in jobs):
         return
-    chains = result["replicates"] * len(result["methods"])
+    # Networks of other widths are trained side by side.
+    chains = result["replicates"] * len(result["methods"]) + sum(job.rule == "train_width" for job in jobs)
     gpus = machine.nodes * machine.gpus
     if any(job.gpus for job in jobs) and chains < gpus:
         yield (

@@ -501,6 +501,11 @@ class _Rules:
                 if name == "connectivity"
             ),
             *(
+                self.job(f"{name}_table", f"tables/{name}", networks, "table", 0)
+                for name in ("training", "overlap")
+                if name in tables_of(self.config)
+            ),
+            *(
                 [self.job("widths_table", "tables/widths", of_widths, "table", reading[len(of_widths)])]
                 if of_widths
                 else []
@@ -509,7 +514,7 @@ class _Rules:
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
-            for name, about in figures_of(tables_of(self.config), self.methods).items()
+            for name, about in figures_of(tables_of(self.config), self.methods, self.config["figures"]["more"]).items()
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
         explored = {key: price * rows / ROW_BYTES for key, price in costs.EXPLORED_ROW.items()}

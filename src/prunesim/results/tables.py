@@ -4,7 +4,9 @@ from pathlib import Path
 
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
+from prunesim.results.overlap import overlap_table
 from prunesim.results.sparsity import sparsity_table
+from prunesim.results.training import training_table
 from prunesim.results.widths import widths_table
 from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
@@ -109,6 +111,8 @@ TABLES = {
     "similarity": similarity_table,
     "sparsity": sparsity_table,
     "connectivity": connectivity_table,
+    "training": training_table,
+    "overlap": overlap_table,
     "widths": widths_table,
     "provenance": provenance_table,
 }

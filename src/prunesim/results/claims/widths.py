@@ -8,8 +8,8 @@ from prunesim.results.width_groups import in_width, measure_shown, pseudo_values
 MORCOS = "Morcos et al. 2018 (NeurIPS), abstract"
 CLAIMS = {
     "wider_more_similar": Claim("Wider networks are more similar to each other", MORCOS, None),
-    "wider_beyond_chance": Claim("So they are by the score that chance is taken out of", CONTROL, None),
-    "wider_by_training": Claim("Training adds to that growth", CONTROL, None),
+    "wider_beyond_chance": Claim("Wider networks are more similar beyond chance", CONTROL, None),
+    "wider_by_training": Claim("Training adds to what width gives untrained networks", CONTROL, None),
 }
 
 
@@ -58,7 +58,7 @@ def width_claims(tables):
 def _filters(rows):
     """Return in words how many filters are compared, where that is the same number at all widths."""
     counts = {*rows["filters_a"], *rows["filters_b"]}
-    return f" ({counts.pop():.0f} of its units)" if len(counts) == 1 else " (all of its units)"
+    return f", {counts.pop():.0f} of its units" if len(counts) == 1 else ", all of its units"
 
 
 def _finding(statement, column, states):
