@@ -6,10 +6,10 @@ import sys
 from collections import Counter
 
 import pytest
-from forecast_study import ROOT, config, jobs
+from forecast_study import MACHINE, ROOT, config, jobs
 from pipeline.pipeline_runs import job_stats
 
-from prunesim.forecast.costs import SNAKEMAKE, START_UP
+from prunesim.forecast.costs import FORKED_START_UP, SNAKEMAKE, START_UP
 
 pytestmark = pytest.mark.slow
 
@@ -106,3 +106,14 @@ def test_fine_tuning_trains_its_own_epochs():
     late = "methods={imp: {rewind: {epoch: 15}}}"
     late = {job.name: job for job in jobs(config("rounds=1", late))}
     assert late["networks/rep0/imp/round01"].seconds < long["networks/rep0/imp/round01"].seconds
+
+
+def test_forked_jobs_start_sooner_and_work_as_long():
+    told = config("rounds=1")
+    plain, forked = (jobs(told, machine=MACHINE._replace(forked=value)) for value in (False, True))
+    saved = {a.name: a.seconds - b.seconds for a, b in zip(plain, forked, strict=True)}
+    assert FORKED_START_UP.keys() == START_UP.keys()
+    assert saved["networks/rep0/dense"] == pytest.approx(START_UP["train"] - FORKED_START_UP["train"])
+    assert saved["activations/rep0/imp/round01"] == pytest.approx(START_UP["dump"] - FORKED_START_UP["dump"])
+    assert min(saved.values()) >= 0
+    assert [job._replace(seconds=0) for job in plain] == [job._replace(seconds=0) for job in forked]

@@ -11,6 +11,8 @@ from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.forecast.words import duration, scaled, size
 from prunesim.resolution.overlays import read_config
+from prunesim.study import forking
+from prunesim.study.forking import SWITCH
 
 CLUSTER = ["--nodes", "8", "--gpus", "1", "--cores", "16", "--memory", "512"]
 IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"]
@@ -19,6 +21,8 @@ IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"
 @pytest.fixture(autouse=True)
 def in_the_clone(monkeypatch):
     monkeypatch.chdir(ROOT)
+    # Forecasts are the same wherever the tests run.
+    monkeypatch.setenv(SWITCH, "0")
 
 
 def plan(capsys, *arguments, status=0):
@@ -56,6 +60,21 @@ def test_the_default_study(capsys):
     assert texts(result, "stops") == []
     one, many = (plan(capsys, "--cores", cores)["wall_seconds"] for cores in ("1", "64"))
     assert many < result["wall_seconds"] < one
+
+
+def test_jobs_are_forked_where_the_workflow_would_fork_them(capsys, monkeypatch):
+    monkeypatch.delenv(SWITCH)
+    monkeypatch.setattr(forking.sys, "platform", "linux")
+    monkeypatch.setattr(forking, "_has_gpu", lambda: False)
+
+    def forked(*words):
+        return plan(capsys, "--cores", "2", *words)["machine"]["forked"]
+
+    assert forked()
+    assert not forked("--nodes", "2", "--memory", "64")
+    assert not forked("--gpus", "1")
+    monkeypatch.setenv(SWITCH, "0")
+    assert not forked()
 
 
 def test_overhead_is_that_of_each_job(capsys):

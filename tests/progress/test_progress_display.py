@@ -219,12 +219,14 @@ def test_errors_are_seen_and_the_end_says_what_to_do(tmp_path, monkeypatch):
     for name in [name for name in os.environ if name.startswith(("PYTHON", "SNAKEMAKE", "PRUNESIM"))]:
         monkeypatch.delenv(name)
     clone = copy_source(REPOSITORY, tmp_path / "clone")
-    (clone / "results").mkdir()
-    (clone / "results/datasets").write_text("in the way")
-    code, written, lines = on_a_terminal(clone, "--", FETCH)
+    tables = clone / "results/tiny/tables"
+    tables.mkdir(parents=True)
+    (tables / "networks.csv").write_text("x\n")
+    words = ("--allowed-rules", "figure_accuracy", "--", "results/tiny/figures/accuracy.svg")
+    code, written, lines = on_a_terminal(clone, *words)
     assert code == 1
-    (failed,) = (place for place, line in enumerate(lines) if line.startswith("Failed: fetch"))
-    assert lines[failed + 1].startswith("  prunesim fetch: "), written
+    (failed,) = (place for place, line in enumerate(lines) if line.startswith("Failed: figure_accuracy"))
+    assert lines[failed + 1].startswith("  prunesim figure: results/tiny/tables/networks.csv has no column"), written
     assert lines[failed + 2].startswith("  Put right what it says"), written
-    assert "Error in rule fetch:" in lines
+    assert "Error in rule figure_accuracy:" in lines
     assert "Study tiny: ended with an error" in lines
