@@ -15,8 +15,9 @@ from prunesim.errors import PrunesimError
 from prunesim.figures import robustness as figure
 from prunesim.figures import style
 from prunesim.results import robustness
-from prunesim.results.robustness import COLUMNS, prune_further, pruned_tensors, robustness_rows
+from prunesim.results.robustness import COLUMNS, pruned_tensors, robustness_rows
 from prunesim.study.seeds import derive_seed
+from prunesim.training.degrading import prune_further
 
 
 @pytest.fixture(scope="module")

@@ -34,5 +34,5 @@ for figure, about in FIGURES.items():
 
 rule figures:
     input:
-        expand("<study>/figures/{figure}.{suffix}", figure=FIGURES, suffix=["svg", "png"]),
+        expand("<study>/figures/{figure}.{suffix}", figure=[*FIGURES, *SHEETS], suffix=["svg", "png"]),
     localrule: True

@@ -24,7 +24,7 @@ rule provenance_table:
         code=code("table"),
         software=software("analysis"),
         plan=plan(
-            *("replicates", "rounds", "methods", "families", "layers", "connectivity"),
+            *("replicates", "rounds", "methods", "families", "layers", "connectivity", "robustness", "concepts"),
             *("dataset", "tables", "figures", "pages"),
         ),
         study=subpath(output[0], ancestor=2),

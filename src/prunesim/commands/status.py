@@ -21,6 +21,9 @@ MORE = "The last run was asked for no more than that; Snakemake without targets,
 GOES_ON = "Run the same command again: what is done is kept, and a training goes on from its last finished epoch."
 UNLOCK = "If Snakemake says that the folder is locked, run it once with --unlock."
 
+# Folders that the rule of a job tells already.
+SAID_BY_RULE = ("networks", "activations", "comparisons", "connectivity", "robustness", "concepts")
+
 
 def add_arguments(parser):
     """Declare the arguments."""
@@ -99,7 +102,7 @@ def _left(result):
 def _named(job):
     """Return rule and job in words, without what the rule says already."""
     kind, _, rest = job["job"].partition("/")
-    return job["rule"], rest if kind in ("networks", "activations", "comparisons", "connectivity") else job["job"]
+    return job["rule"], rest if kind in SAID_BY_RULE else job["job"]
 
 
 def _last(trainings, running):

@@ -19,11 +19,11 @@ def draw(tables, settings):
     Parameters
     ----------
     tables : dict
-        ``concepts``: columns `prunesim.results.concepts.LAYER_COLUMNS`.
+        ``concept_layers``: columns `prunesim.results.concepts.LAYER_COLUMNS`.
     settings : dict
         ``palette``.
     """
-    rows = tables["concepts"]
+    rows = tables["concept_layers"]
     layers = list(dict.fromkeys(rows["layer"]))
     methods = sorted(set(rows["method"][rows["round"] > 0])) or sorted(set(rows["method"]))
     colours = style.round_colours(settings["palette"], len(layers))

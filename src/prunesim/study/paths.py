@@ -217,7 +217,18 @@ def _scored(settings):
     return settings["criterion"] in BY_GRADIENT and not settings["control"]
 
 
-def jobs(families, replicates, methods, rounds, layers, chains=None, given=False, connectivity=()):
+def jobs(
+    families,
+    replicates,
+    methods,
+    rounds,
+    layers,
+    chains=None,
+    given=False,
+    connectivity=(),
+    robustness=False,
+    concepts=False,
+):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
     Parameters
@@ -229,6 +240,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
         Some networks come from files, which are checked first.
     connectivity : iterable of str
         See `connections`.
+    robustness, concepts : bool
+        Each network is evaluated under further pruning and corruptions, or run over images with concepts.
     """
     rewound = {rewind_file(method["rewind"]) for name, method in methods.items() if rounds[name]}
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
@@ -253,4 +266,11 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
             for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
         *(f"connectivity/{name}" for name in connections(connectivity, replicates, methods, rounds, chains)),
+        *(["concepts/images"] if concepts else []),
+        *(
+            f"{kind}/{folder}"
+            for kind, asked in (("robustness", robustness), ("concepts", concepts))
+            if asked
+            for *_, folder in networks(replicates, methods, rounds, chains)
+        ),
     ]
