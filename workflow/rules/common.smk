@@ -13,7 +13,7 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from prunesim.audit.records import record_path
-from prunesim.datasets.concept_listing import concepts_line
+from prunesim.datasets.concept_listing import check_folder, concepts_line
 from prunesim.datasets.listing import recorded_line, watched
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
@@ -55,6 +55,8 @@ if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
 
 try:
     config = check_study(config, ROOT, workflow.config_settings.config, conda=CONDA)
+    if config["concepts"]["source"] == "folder":
+        check_folder(config["concepts"]["path"], f"results/{config['study']}/concepts/concepts.json")
 except PrunesimError as error:
     raise WorkflowError(str(error)) from None
 
@@ -330,7 +332,10 @@ def concept_files():
     """A line that stands for the files in a folder of images with concepts."""
     if config["concepts"]["source"] != "folder":
         return ""
-    return concepts_line(config["concepts"]["path"], recorded_params(".", f"{STUDY}/concepts/concepts.json"))
+    try:
+        return concepts_line(config["concepts"]["path"], recorded_params(".", f"{STUDY}/concepts/concepts.json"))
+    except PrunesimError as error:
+        raise WorkflowError(str(error)) from None
 
 
 def dissection_settings():

@@ -4,10 +4,15 @@ from pathlib import Path
 
 from prunesim.audit.activation_checks import check_activations
 from prunesim.audit.checks import check_dataset, check_record, checksums, content, guarded
+from prunesim.audit.look_checks import TABLES as TABLES_OF_LOOKS
+from prunesim.audit.look_checks import check_annotated, check_robustness, check_units
 from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
-from prunesim.audit.table_checks import TABLES, check_line, check_similarity_table
+from prunesim.audit.table_checks import TABLES as TABLES_OF_STUDIES
+from prunesim.audit.table_checks import check_line, check_similarity_table
 from prunesim.errors import PrunesimError
 from prunesim.storage.left_out import left_out_files
+
+TABLES = {**TABLES_OF_STUDIES, **TABLES_OF_LOOKS}
 
 
 def verify_study(study):
@@ -57,6 +62,14 @@ def verify_study(study):
     lines = sorted((study / "connectivity").rglob("*.csv"))
     for path in lines:
         problems += guarded(check_line, study, path, networks)
+    degraded = sorted((study / "robustness").rglob("*.csv"))
+    for path in degraded:
+        problems += guarded(check_robustness, study, path, networks)
+    if (study / "concepts").exists():
+        problems += guarded(check_annotated, study / "concepts" / "concepts.json", checksum)
+    dissected = sorted((study / "concepts").rglob("units.csv"))
+    for path in dissected:
+        problems += guarded(check_units, path)
     records = sorted((study / "provenance").rglob("*.json"))
     for path in records:
         problems += guarded(check_record, study, path, checksum)
@@ -68,6 +81,8 @@ def verify_study(study):
         "activations": len(activations),
         "comparisons": len(comparisons),
         **({"lines": len(lines)} if lines else {}),
+        **({"networks under strain": len(degraded)} if degraded else {}),
+        **({"dissections": len(dissected)} if dissected else {}),
         "tables": len(tables),
         "records": len(records),
     }

@@ -16,6 +16,17 @@ _IMAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.png")
 _LINE = re.compile(r"\d+ files of concepts, names and sizes [0-9a-f]{32}")
 
 
+def check_folder(folder, made):
+    """Refuse a folder whose ``concepts.json`` cannot be read, unless the study has what was made of it.
+
+    Raises
+    ------
+    PrunesimError
+    """
+    if not os.path.exists(made):
+        categories_of(Path(folder).expanduser() / INDEX)
+
+
 def concepts_line(folder, recorded):
     """Return the line that stands for the files of a folder, for Snakemake to compare.
 

@@ -66,7 +66,7 @@ def _shown(table):
     def name(method, round_):
         if round_ == 0:
             return method
-        return f"{method}, round {round_}" if round_ in tuple(ends.loc[method]) else None
+        return f"{method}, round {int(round_)}" if round_ in tuple(ends.loc[method]) else None
 
     return pd.Series(
         [name(*one) for one in zip(table["method"], table["round"], strict=True)], table.index, dtype=object
