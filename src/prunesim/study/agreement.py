@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from prunesim.networks.builtin import NETWORKS, built_in_layers
 from prunesim.networks.spec import KINDS, built_in_outputs, chosen, some, torchvision_name
-from prunesim.pruning.catalogue import AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
+from prunesim.pruning.catalogue import ALONE, AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.claims import check_claims
 from prunesim.study.words import did_you_mean, one_of, refuse, show
@@ -252,6 +252,15 @@ def _check_comparison(config, schema):
         )
 
 
+def _check_connectivity(config, schema):
+    controls = [method["control"] for method in config["methods"].values()]
+    if "children" in config["connectivity"]["pairs"] and not set(controls) & set(ALONE):
+        yield (
+            "connectivity.pairs has children, but no method has control: data_order, which trains the other child; add "
+            "one, such as methods.sibling: {control: data_order}."
+        )
+
+
 def _check_concepts(config, schema):
     asked, name = config["concepts"], config["network"]["name"]
     source, path = asked["source"], asked["path"]
@@ -284,6 +293,7 @@ CROSS_CHECKS = (
     check_weights,
     check_chains,
     _check_comparison,
+    _check_connectivity,
     _check_concepts,
     check_claims,
 )

@@ -1,6 +1,6 @@
 """Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
 
-from prunesim.pruning.catalogue import BY_GRADIENT
+from prunesim.pruning.catalogue import ALONE, BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
 
 # By the file that a job of a round makes beside weights.
@@ -111,8 +111,9 @@ def connections(pairs, replicates, methods, rounds, chains=None):
     Parameters
     ----------
     pairs : iterable of str
-        ``dense`` (the dense network and each round), ``rounds`` (each round and the one before it) and ``replicates``
-        (the dense networks, and the last rounds, of each two replicates).
+        ``dense`` (the dense network and each round), ``rounds`` (each round and the one before it), ``children`` (the
+        dense network and that of each control data_order: one start, the images in another order) and ``replicates``
+        (the dense networks, and the last rounds, of each two replicates). For children, `methods` has their settings.
     replicates, methods, rounds, chains
         See `networks`.
 
@@ -139,6 +140,10 @@ def connections(pairs, replicates, methods, rounds, chains=None):
             members = [(r, *one) for one in chain(r, method, last, base)]
             for k in range(1, last + 1):
                 add(f"{kind}/{members[k][-1]}", members[0 if kind == "dense" else k - 1], members[k])
+    for r, method, last, base in lines if "children" in pairs else ():
+        if method in methods and methods[method]["control"] in ALONE and last:
+            first, second = ((r, *one) for one in chain(r, method, 1, base))
+            add(f"children/{second[-1]}", first, second)
     if "replicates" in pairs:
         ends = [(r, "dense", 0, "dense") for r in range(replicates)]
         ends += [(r, method, last, base) for r, method, last, base in lines if last]
