@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
-from pipeline.pipeline_runs import REPOSITORY, copy_source, run
+from pipeline.pipeline_runs import LOOKS, REPOSITORY, copy_source, run
 
 # A busy machine is slow, not wrong.
 settings.register_profile("prunesim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,16 +81,6 @@ def all_methods(made_once):
     """Return a clone in which the tiny study has run with every method and control; no test may change it."""
     overlay = (REPOSITORY / "tests/methods/all.yaml").read_text()
     return made_once("all methods", lambda clone: run(copy_source(REPOSITORY, clone), config=[overlay]))
-
-
-# Networks that are looked at once more: with fewer weights, on worse images, on scenes with concepts, on lines.
-LOOKS = """
-rounds: 1
-comparison: {families: [functional]}
-connectivity: {pairs: [dense], points: 3}
-robustness: {shares: [1, 0.5], corruptions: [shift, noise], severities: [0, 3]}
-concepts: {source: scenes, count: 40, multiple: 1, draws: 2, quantile: 0.05, threshold: 0.06}
-"""
 
 
 @pytest.fixture(scope="session")

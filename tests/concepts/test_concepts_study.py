@@ -4,8 +4,7 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import LOOKS
-from pipeline.pipeline_runs import STUDY, copy_all, due, snakemake
+from pipeline.pipeline_runs import LOOKS, STUDY, copy_all, due, snakemake
 
 import prunesim
 from prunesim.cli import main

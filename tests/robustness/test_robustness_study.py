@@ -4,8 +4,7 @@ import csv
 import shutil
 
 import pytest
-from conftest import LOOKS
-from pipeline.pipeline_runs import REPOSITORY, STUDY, copy_all, due
+from pipeline.pipeline_runs import LOOKS, REPOSITORY, STUDY, copy_all, due
 
 from prunesim.cli import main
 from prunesim.datasets.corruptions import CORRUPTIONS, MOST_SEVERE

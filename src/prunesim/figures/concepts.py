@@ -24,6 +24,8 @@ def draw(tables, settings):
         ``palette``.
     """
     rows = tables["concept_layers"]
+    if rows.empty:
+        return style.placeholder("The table has no layer of any network.")
     layers = list(dict.fromkeys(rows["layer"]))
     methods = sorted(set(rows["method"][rows["round"] > 0])) or sorted(set(rows["method"]))
     colours = style.round_colours(settings["palette"], len(layers))
