@@ -1,10 +1,11 @@
-# make results   set up .venv and run a study to its figures and report (CONFIG=experiments/... for another one)
-# make test      set up .venv and run all checks
-# make archive   pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
-# make restore   ARCHIVE=FILE   bring an archived study back into this clone
-# make benchmark time the similarity engine and write docs/performance.md
-# make gpu-check check and time training on the GPU, if there is one
-# make docs      make the documentation site in docs/_build/html
+# make results     set up .venv and run a study to its figures and report (CONFIG=experiments/... for another one)
+# make test        set up .venv and run all checks
+# make test-quick  the checks of a minute, for who edits: no studies, no browser, no conda, no Slurm
+# make archive     pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
+# make restore     ARCHIVE=FILE   bring an archived study back into this clone
+# make benchmark   time the similarity engine and write docs/performance.md
+# make gpu-check   check and time training on the GPU, if there is one
+# make docs        make the documentation site in docs/_build/html
 # All are safe to repeat: nothing is installed or computed again that is there.
 
 PYTHON ?= python3
@@ -18,7 +19,7 @@ BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 NEEDED_GB = 8
 
-.PHONY: help results archive restore test lint docs benchmark gpu-check clean
+.PHONY: help results archive restore test test-quick lint docs benchmark gpu-check clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,6 +42,9 @@ restore: .venv/installed
 test: lint
 	@echo "== Tests"
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+test-quick: .venv/installed-dev
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "not slow"
 
 benchmark: .venv/installed-dev
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md

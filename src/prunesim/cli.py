@@ -35,6 +35,7 @@ JOBS = {
     "degrade": "evaluate a network with fewer weights and on corrupted images",
     "annotate": "bring images with pixel-wise concepts into a study",
     "dissect": "find which concepts the units of a network agree with",
+    "widths": "compare networks of several widths",
     "answers": "compare what networks answer, or tell how good it is",
     "table": "put together a table of a study",
     "claims": "hold the claims of the paper against a study",

@@ -28,6 +28,8 @@ from prunesim.archive import study as archive
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("all", "results", "figures")
 CONFIG = f"{STUDY}/config.yaml"
 FIGURES_PROFILE = ("--profile", "profiles/figures")

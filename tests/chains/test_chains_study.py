@@ -13,6 +13,8 @@ from prunesim.networks.build import build_network
 from prunesim.results.opened import open_study
 from prunesim.storage.arrays import load_tensors, save_tensors
 
+pytestmark = pytest.mark.slow
+
 OVERLAY = """
 study: outside
 replicates: 1

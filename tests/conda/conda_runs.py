@@ -15,7 +15,7 @@ from pipeline.pipeline_runs import REPOSITORY, TINY
 ENVIRONMENTS = ("analysis", "figures", "torch")
 
 
-def snakemake(folder, *arguments, conda=None, overlays=(), **environment):
+def snakemake(folder, *arguments, conda=None, overlays=(), targets=(), **environment):
     """Run Snakemake on the tiny study and return its exit status and all that it printed.
 
     Parameters
@@ -26,6 +26,8 @@ def snakemake(folder, *arguments, conda=None, overlays=(), **environment):
         The installation that is found on PATH; without it there is none.
     overlays : iterable of path-like
         On the tiny study.
+    targets : iterable of str
+        What is asked for; everything without them.
     **environment : str
         Variables that the user has set.
     """
@@ -33,7 +35,7 @@ def snakemake(folder, *arguments, conda=None, overlays=(), **environment):
     unwanted = ("PYTHON", "OMP_", "MPL", "SNAKEMAKE", "CONDA")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     path = os.defpath if conda is None else os.pathsep.join([str(conda / "bin"), os.defpath])
-    command = [Path(sys.executable).parent / "snakemake", *arguments, "--configfile", TINY, *overlays]
+    command = [Path(sys.executable).parent / "snakemake", *arguments, "--configfile", TINY, *overlays, "--", *targets]
     done = subprocess.run(
         command,
         cwd=folder,

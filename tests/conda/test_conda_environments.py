@@ -17,6 +17,8 @@ from prunesim.datasets.readers import READERS
 from prunesim.figures.catalogue import FIGURES
 from prunesim.study.closure import source_files
 
+pytestmark = pytest.mark.slow
+
 SOURCES = REPOSITORY / "src"
 # What the verbs load by a computed name.
 LOADED = {"fetch": READERS.values(), "figure": [about["module"] for about in FIGURES.values()]}

@@ -22,6 +22,8 @@ from prunesim.training.checkpoint import load_checkpoint, save_checkpoint
 from prunesim.training.optimizer import initial_state
 from prunesim.training.run import train_dense, train_round
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 60
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(prunesim.__file__).parents[1]), "OMP_NUM_THREADS": "1"}
 

@@ -14,6 +14,8 @@ from prunesim.errors import PrunesimError
 from prunesim.storage.files import read_json
 from prunesim.study.seeds import derive_seed
 
+pytestmark = pytest.mark.slow
+
 label_lists = st.lists(st.integers(0, 4), min_size=1, max_size=80)
 
 

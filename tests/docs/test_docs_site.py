@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md")

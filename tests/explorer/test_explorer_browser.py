@@ -14,6 +14,8 @@ from test_explorer_page import HOSTILE
 
 from prunesim.explorer.page import PAGE, write_explorer
 
+pytestmark = pytest.mark.slow
+
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 FIRST = "#family=rounds&measure=cca_mean&show=value&method=imp&against=0&replicate=mean&round=4&lines=rounds"
 

@@ -27,18 +27,16 @@ def make_undisturbed(folder):
 
 
 def run_small(folder, *arguments, targets=()):
-    """Run Snakemake as a user would; return its exit status and what it printed.
+    """Run Snakemake as a user would; return its exit status and what it printed."""
+    unlock(folder)
+    return snakemake(folder, "--cores", "2", *arguments, config=[SMALL], targets=targets)
 
-    A run that finds the lock of a killed one is told to unlock first, as Snakemake says.
-    """
-    options = {"config": [SMALL], "targets": targets}
-    status, printed = snakemake(folder, "--cores", "2", *arguments, **options)
-    if "--unlock" in printed:
-        assert status == 1, printed
-        status, printed = snakemake(folder, "--unlock", **options)
+
+def unlock(folder):
+    """Remove the lock that a killed run left, as Snakemake asks for."""
+    if any((folder / ".snakemake/locks").glob("*")):
+        status, printed = snakemake(folder, "--unlock", config=[SMALL])
         assert status == 0, printed
-        status, printed = snakemake(folder, "--cores", "2", *arguments, **options)
-    return status, printed
 
 
 def assert_undisturbed(folder, undisturbed):
@@ -69,18 +67,20 @@ def disturb(folder, victim, number, moment, rng):
 
     Returns
     -------
-    str
-        What was hit.
+    str or None
+        What was hit; None if the study was over, which it must have ended well.
     """
+    unlock(folder)
     with open(folder / "disturbed.log", "w") as output:
         process = start(folder, "--cores", "2", config=[SMALL], output=output)
     try:
         hit = _strike(process, victim, number, time.monotonic() + moment, rng)
         # Without waiting: the jobs of a killed main process go on while the next run begins.
-        process.wait(timeout=300)
+        status = process.wait(timeout=300)
     except BaseException:
         kill(process)
         raise
+    assert hit or status == 0, (folder / "disturbed.log").read_text()
     return hit
 
 
@@ -103,7 +103,7 @@ def _strike(process, victim, number, when, rng):
                 continue
             return re.search(r"-m (prunesim\S*( [a-z]+)?)", words).group(1)
         time.sleep(0.005)
-    return "nothing: the study was over"
+    return None
 
 
 def _descendants(pid):

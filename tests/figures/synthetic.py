@@ -123,6 +123,7 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
         "connectivity": connectivity(replicates, rounds, methods),
         "robustness": robustness(networks),
         "concept_layers": concept_layers(networks),
+        "widths": widths(replicates),
         "classes": pd.DataFrame(classes, columns=["replicate", "method", "round", "class", "images", "accuracy"]),
         "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
     }
@@ -169,6 +170,22 @@ def connectivity(replicates, rounds, methods):
                     rows.append([*first, *second, alpha, error / 2, error, recalibrated])
     ends = [f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")]
     return pd.DataFrame(rows, columns=[*ends, "alpha", "train_error", "test_error", "recalibrated"])
+
+
+def widths(replicates, factors=(0.25, 0.5, 0.75, 1, 2, 4), layers=("relu5", "logits")):
+    """Return the pairs of networks of several widths, whose similarity grows with the width; two networks at least."""
+    rng = np.random.default_rng(2)
+    rows = []
+    for trained in ("no", "yes"):
+        for layer in layers:
+            for i, a in enumerate(factors):
+                for b in factors[i:]:
+                    for r in range(max(replicates, 2)):
+                        for other in range(r + 1 if a == b else 0, max(replicates, 2)):
+                            value = 0.4 + 0.05 * (trained == "yes") * np.log2(a * b) + rng.normal(0, 0.01)
+                            rows.append([r, a, other, b, trained, layer, "pwcca", value, 0.2, value - 0.25, 16, 16])
+    columns = [*(f"{key}_{side}" for side in "ab" for key in ("replicate", "width")), "trained", "layer", "measure"]
+    return pd.DataFrame(rows, columns=[*columns, "value", "null", "calibrated", "filters_a", "filters_b"])
 
 
 SIMILARITY = [

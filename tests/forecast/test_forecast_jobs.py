@@ -11,6 +11,8 @@ from pipeline.pipeline_runs import job_stats
 
 from prunesim.forecast.costs import SNAKEMAKE, START_UP
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "default": [],
     "one replicate, all layers": ["replicates=1", "rounds=2", "comparison={layers: all}"],
@@ -32,6 +34,11 @@ CASES = {
         "comparison={families: [rounds], layers: [logits]}",
         "robustness={shares: [1, 0.5], corruptions: [noise]}",
         "concepts={source: scenes}",
+    ],
+    "three widths": [
+        "rounds=1",
+        "replicates=2",
+        "widths={factors: [0.5, 1, 2], replicates: 3, layers: [relu1, logits]}",
     ],
     "epoch 0 is init": ["rounds=1", "methods={imp: {rewind: {epoch: 0}}}"],
 }

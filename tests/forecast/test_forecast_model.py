@@ -21,6 +21,8 @@ from prunesim.networks.describe import trace
 from prunesim.networks.state import network_arrays
 from prunesim.similarity import MEASURES, pairs
 
+pytestmark = pytest.mark.slow
+
 
 def dataset(**changes):
     return {"name": "digits", "source": None, "path": None, "resize": None, "channels": None, "subset": None} | changes

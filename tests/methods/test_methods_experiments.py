@@ -8,6 +8,8 @@ from pipeline.pipeline_runs import REPOSITORY, copy_source, run
 
 from prunesim.audit.verify import verify_study
 
+pytestmark = pytest.mark.slow
+
 STUDIES = {
     "lottery-lenet": (28, 28),
     "lottery-conv2": (32, 32, 3),

@@ -16,6 +16,8 @@ from prunesim.networks.weights import weight_kinds
 from prunesim.results.opened import open_study
 from prunesim.results.shrinking import shrink
 
+pytestmark = pytest.mark.slow
+
 OVERLAY = (REPOSITORY / "tests/methods/all.yaml").read_text()
 METHODS = yaml.safe_load(OVERLAY)["methods"]
 ROUNDS = {name: len(d) if isinstance(d := one.get("density"), list) else 1 for name, one in METHODS.items()}

@@ -13,6 +13,8 @@ from prunesim.resolution import discovery
 from prunesim.resolution.overlays import read_config
 from prunesim.storage.files import read_json
 
+pytestmark = pytest.mark.slow
+
 NET = """
 from torch import nn
 from parts import act

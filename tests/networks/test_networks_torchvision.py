@@ -10,6 +10,8 @@ from prunesim.errors import PrunesimError
 from prunesim.networks.build import build_network
 from prunesim.networks.describe import describe, outputs_of
 
+pytestmark = pytest.mark.slow
+
 NAMES = models.list_models(module=models)
 # Products of queries, keys and values are in the published numbers but belong to no layer.
 ATTENTION = dict.fromkeys(("maxvit", "swin", "vit"), 0.95)

@@ -9,6 +9,8 @@ import sys
 import pytest
 from pipeline_runs import DATASET, NOTHING_TO_DO, STUDY, due, run, snakemake
 
+pytestmark = pytest.mark.slow
+
 
 def accept(clone, *words):
     """Call the program of the clone itself."""

@@ -5,9 +5,12 @@ import subprocess
 import sys
 import time
 
+import pytest
 from pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
 
 from prunesim.serving.start import SWITCH
+
+pytestmark = pytest.mark.slow
 
 
 def test_one_core_another_folder_and_a_python_for_each_job_give_the_same_bytes(finished, tmp_path, monkeypatch):

@@ -10,6 +10,8 @@ from pipeline_runs import STUDY, contents, due, job_stats, run, snakemake
 
 from prunesim.storage.arrays import load_tensors, save_tensors
 
+pytestmark = pytest.mark.slow
+
 WEIGHTS = f"{STUDY}/networks/rep0/imp/round02/weights.safetensors"
 MASK = f"{STUDY}/networks/rep0/imp/round02/mask.safetensors"
 ACTIVATIONS = f"{STUDY}/activations/rep0/imp/round02/activations.json"

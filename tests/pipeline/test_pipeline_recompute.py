@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 from pipeline_runs import DATASET, STUDY, TINY, contents, copy_all, copy_source, due, job_stats, run, snakemake
 
+pytestmark = pytest.mark.slow
+
 NOTHING = {}
 MEASURE_FIGURES = {"figure_similarity": 1, "figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1}
 SIMILARITY_FIGURES = {"figure_functional": 1} | MEASURE_FIGURES  # all that read similarity.csv
@@ -127,6 +129,7 @@ CONFIGS = {
         "claims: {kept: {statement: Kept, of: {table: networks, column: test_accuracy, where: {round: 2}}}}",
         CLAIMS,
     ),
+    "a setting of widths that nobody asked for": ("widths: {null_draws: 30, replicates: 4, filters: all}", NOTHING),
     "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
     "settings of robustness and concepts that nobody asked for": (
         "robustness: {severities: [1]}\nconcepts: {count: 9, threshold: 0.1}",

@@ -17,6 +17,8 @@ from PIL import Image
 from pipeline_runs import DATASET, STUDY, run
 from safetensors.numpy import load_file
 
+pytestmark = pytest.mark.slow
+
 LAYERS = ["relu1", "relu2", "logits"]
 DUMPED = ["relu1", "relu2", "pool1", "relu3", "relu4", "pool2", "fc1", "relu5", "logits"]
 # Of cnn at width 4 for 8 x 8 grey images: weights, and positions at which each is used.

@@ -9,6 +9,8 @@ from prunesim.cli import main
 from prunesim.storage.arrays import load_array, load_tensors, save_array, save_tensors
 from prunesim.storage.files import read_json, write_json
 
+pytestmark = pytest.mark.slow
+
 ROUND = "tiny/networks/rep1/imp/round02"
 FIRST_ROUND = "tiny/networks/rep1/imp/round01"
 DENSE = "tiny/networks/rep0/dense"

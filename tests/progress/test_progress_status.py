@@ -15,6 +15,8 @@ from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.progress.status import study_status
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = f"{STUDY}/tables/networks.csv"
 OWN = """
 from torch import nn

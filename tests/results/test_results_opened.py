@@ -15,6 +15,8 @@ from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.study import paths
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = [(replicate, method, round_) for replicate, method, round_, _ in paths.networks(2, ["imp"], {"imp": 2})]
 
 

@@ -16,6 +16,8 @@ from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.study.config import check_config, load_yaml
 
+pytestmark = pytest.mark.slow
+
 RESULTS = f"results/{STUDY['study']}"
 # Of a command outside its quotes: words, redirections of the log, and the variable that a rule sets.
 PLAIN = re.compile(r"[A-Za-z0-9_./=:,@%+&> -]*")

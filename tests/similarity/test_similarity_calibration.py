@@ -8,6 +8,8 @@ from prunesim.similarity.calibration import MINIMUM_DRAWS, calibrated, p_value, 
 
 from .data import related, row
 
+pytestmark = pytest.mark.slow
+
 
 def test_score_and_p_value_by_hand():
     drawn = [i / 100 for i in range(19)]

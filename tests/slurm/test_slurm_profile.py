@@ -7,6 +7,8 @@ import pytest
 import yaml
 from pipeline.pipeline_runs import REPOSITORY, copy_source, job_stats, snakemake
 
+pytestmark = pytest.mark.slow
+
 SLURM, DEFAULT = (
     yaml.safe_load((REPOSITORY / f"profiles/{name}/profile.yaml").read_text()) for name in ("slurm", "default")
 )

@@ -7,12 +7,17 @@ import pytest
 from pipeline.pipeline_runs import REPOSITORY, STUDY, assert_same_files, contents, copy_source, due, run
 from slurm_runs import cluster, halt_in_training, slurm_command, start_again, submissions, submit, succeed, trainings
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = f"{STUDY}/networks"
 # What is dumped and compared of a network does not depend on how it was made.
 METHODS = {
     "config": [(REPOSITORY / "tests/methods/all.yaml").read_text()],
     "targets": [f"{STUDY}/tables/networks.csv", f"{STUDY}/tables/sparsity.csv"],
 }
+# All methods in a few submissions, since each waits to be asked after; the study before keeps to the profile's groups.
+MADE = ("rewind_point", "score", "coupling", "sparsify", "reinitialise", "prune", "retrain")
+TOGETHER = ("--groups", *(f"{rule}=methods" for rule in MADE), "--group-components", "methods=8")
 TRAININGS = {
     "config": ["training: {epochs: 60}", "replicates: 3"],
     "targets": [f"{NETWORKS}/rep{replicate}/dense/weights.safetensors" for replicate in range(3)],
@@ -35,7 +40,7 @@ def work(folder):
     succeed(going_well, study)
     succeed(going_wrong, wrong)
     methods = copy_source(REPOSITORY, folder / "methods")
-    succeed(submit(methods, **METHODS), methods)
+    succeed(submit(methods, *TOGETHER, **METHODS), methods)
     (folder / "study.json").write_text(json.dumps(submissions(study)))
     (folder / "methods.json").write_text(json.dumps(submissions(methods)))
     (folder / "wrong.json").write_text(json.dumps([trainings(wrong, replicate) for replicate in range(3)]))

@@ -19,6 +19,8 @@ from prunesim.storage.arrays import load_tensors, save_tensors
 from prunesim.storage.files import read_json, write_json
 from prunesim.training.run import train_dense, train_round
 
+pytestmark = pytest.mark.slow
+
 NETWORK = {"name": "resnet20", "width": 0, "arguments": {}, "layers": None, "width_factor": 0.25}
 
 

@@ -28,7 +28,7 @@ from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import chains, methods, paths
+from prunesim.study import chains, methods, paths, widths
 from prunesim.study.claims import claimed_tables, claims_settings
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml, tables_of
@@ -80,7 +80,8 @@ CONNECTED = paths.connections(
     chains=chains.chain_growth(config),
 )
 # The knobs of growth that no comparison depends on.
-OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts")
+OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths")
+WIDTHS = widths.width_growth(config)
 METHOD = "|".join(config["methods"]) or "none"
 SCORED = "|".join(name for name, one in config["methods"].items() if one["criterion"] in BY_GRADIENT) or "none"
 NETWORKS = paths.networks(
@@ -140,7 +141,7 @@ def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
     knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": [*FIGURES, *SHEETS], "pages": PAGES}
     outside = [key for key in ("chains", "given") if key in knobs]
-    keys = [key for key in keys if key not in ("connectivity", "robustness", "concepts") or key in knobs]
+    keys = [key for key in keys if key not in OF_NO_COMPARISON or key in knobs]
     return settings(**{key: knobs[key] for key in (*keys, *outside)})
 
 
@@ -375,6 +376,7 @@ def growth():
         **({"connectivity": config["connectivity"]["pairs"]} if config["connectivity"]["pairs"] else {}),
         **({"robustness": True} if asks_for_robustness(config) else {}),
         **({"concepts": True} if config["concepts"]["source"] else {}),
+        **({"widths": WIDTHS} if WIDTHS else {}),
     }
 
 
@@ -400,12 +402,15 @@ def figure_settings(figure):
     return settings(**{key: values[key] for key in FIGURES[figure]["settings"]})
 
 
+def measure_settings(measures):
+    """The settings of some measures. One that is null is none, and studies from before there was one stay as they are."""
+    names = tuple(f"{name}_" for name in measures)
+    return [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
+
+
 def comparison_settings(method):
     """What a comparison of a method or chain is told; neither the layers nor the families, by which a study grows."""
-    measures = config["comparison"]["measures"]
-    names = tuple(f"{name}_" for name in measures)
-    # A setting that is null is none, and studies from before there was one stay what they are.
-    chosen = [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
+    chosen = measure_settings(config["comparison"]["measures"])
     dense = chains.dense_of(config, method)
     own = {"dense": dense} if dense == method and method in config["chains"] else {}
     return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own)
@@ -416,6 +421,65 @@ def functional_settings(method):
     dense = chains.dense_of(config, method)
     own = {"dense": dense} if dense == method and method in config["chains"] else {}
     return settings(seed=config["seed"], **section("comparison", "blocks", "null_draws"), **own)
+
+
+def width_training(wildcards):
+    """What a job is told that trains a network of another width: what its dense network would be told."""
+    network = widths.network_at(config["network"], wildcards.width)
+    return settings(seed=config["seed"], network=made_of(network), training=config["training"])
+
+
+def width_dump(wildcards):
+    """What a job is told that dumps a network of another width: spatial means only."""
+    return settings(
+        seed=config["seed"],
+        network=made_of(widths.network_at(config["network"], wildcards.width)),
+        training=dump_training(),
+        activations=section("activations", "images", "megabytes"),
+        pooled=True,
+        **dump_settings(),
+    )
+
+
+def width_start(wildcards):
+    """The weights of a network of another width, before or after its training."""
+    file = widths.STATES[wildcards.state]
+    return f"{STUDY}/widths/{wildcards.width}/rep{wildcards.rep}/dense/{file}.safetensors"
+
+
+def width_activations(wildcards):
+    """What is read of the networks of two widths, or of one, to compare a layer."""
+    networks = widths.width_networks(dict.fromkeys([wildcards.width, wildcards.other]), WIDTHS["replicates"])
+    return [
+        f"{STUDY}/{folder}/{state}/{name}"
+        for *_, folder in networks
+        for state in widths.STATES
+        for name in ("activations.json", f"{wildcards.layer}.pooled.npy")
+    ]
+
+
+def width_settings(wildcards):
+    """What a comparison of widths is told; not the widths themselves, but how many filters they have in common."""
+    measures = config["widths"]["measures"]
+    return settings(
+        seed=config["seed"],
+        replicates=WIDTHS["replicates"],
+        filters=widths.compared_filters(config, wildcards.layer),
+        **section("widths", "measures", "null_draws"),
+        **section("comparison", "blocks", *measure_settings(measures)),
+    )
+
+
+def width_comparisons(record=False):
+    """Every comparison of widths, or the record of each."""
+    files = [file for *_, file in widths.width_comparisons(**WIDTHS)]
+    return [f"{STUDY}/{record_path(file.removesuffix('.csv')) if record else file}" for file in files]
+
+
+def width_metrics():
+    """What is known of every network of another width."""
+    found = widths.width_networks(WIDTHS["factors"], WIDTHS["replicates"])
+    return [f"{STUDY}/{folder}/dense/metrics.json" for *_, folder in found]
 
 
 def accepted_results():

@@ -22,6 +22,7 @@ from prunesim.storage.files import atomic_path, sha256_file, write_json
 from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import autocast, choose_device, make_exact
+from prunesim.training.streaming import place_images
 
 
 def dump_activations(settings, dataset, weights, output, log=print):
@@ -33,7 +34,8 @@ def dump_activations(settings, dataset, weights, output, log=print):
         ``seed``, ``network``, ``training`` (device, threads, ..., and precision where it is not float32),
         ``activations`` and ``layers`` (the names of the
         layers, in the order of the forward pass). Optional are ``outputs`` (the names that layers of other names have
-        in the network) and ``layouts`` (see `prunesim.networks.spec.dumped_layers`).
+        in the network), ``layouts`` (see `prunesim.networks.spec.dumped_layers`) and ``pooled`` (write spatial means
+        only).
     dataset : path-like
         Folder of the converted data set; the test images are used, without augmentation.
     weights : path-like
@@ -84,9 +86,10 @@ def dump_activations(settings, dataset, weights, output, log=print):
     log(f"{len(chosen)} of {len(images)} test images, {len(layers)} layers, at most {cap} positions an image and layer")
     batches = to_tensor(images[chosen], device).split(dumping_batch(shape, [layer["shape"] for layer in layers]))
     normalise = normaliser(description["mean"], description["std"], training, device)
-    index = _write(network, map(normalise, batches), layers, positions, Path(output), weights)
+    pooled = settings.get("pooled", False)
+    index = _write(network, map(normalise, batches), layers, positions, Path(output), weights, pooled)
     batch = evaluation_batch(shape, [layer["shape"] for layer in outputs])
-    predictions = _predict(network, to_tensor(images, device), normalise, training, batch, Path(output), weights)
+    predictions = _predict(network, place_images(images, device), normalise, training, batch, Path(output), weights)
     write_json(
         Path(output) / "activations.json",
         {
@@ -156,8 +159,8 @@ def _outputs(network, batch, names):
     return outputs
 
 
-def _write(network, batches, layers, positions, output, weights):
-    """Run the images through the network, write all layers and return what is in which file."""
+def _write(network, batches, layers, positions, output, weights, pooled):
+    """Run the images through the network, write all layers (or `pooled` alone) and return what is in which file."""
     index = {}
     with contextlib.ExitStack() as stack:
         files = {}
@@ -165,6 +168,8 @@ def _write(network, batches, layers, positions, output, weights):
             name, (channels, *_) = layer["name"], layer["shape"]
             images, count = positions[name].shape
             shapes = {f"{name}.npy": (images * count, channels), f"{name}.pooled.npy": (images, channels)}
+            if pooled:
+                del shapes[f"{name}.npy"]
             for file, shape in shapes.items():
                 temporary = stack.enter_context(atomic_path(output / file))
                 files[file] = stack.enter_context(_npy_writer(temporary, shape))
@@ -180,13 +185,15 @@ def _write(network, batches, layers, positions, output, weights):
                     maps = layouts.as_samples(outputs[layer["output"]].float().cpu().numpy(), layer["axes"])
                     if not np.isfinite(maps).all():
                         raise PrunesimError(f"{weights}: the activations of layer {name!r} are not all finite numbers.")
-                    rows = positions[name][start : start + len(batch)]
-                    sampled = np.take_along_axis(maps, rows[:, :, None], axis=1)
-                    files[f"{name}.npy"](sampled.reshape(-1, maps.shape[2]))
+                    if not pooled:
+                        rows = positions[name][start : start + len(batch)]
+                        sampled = np.take_along_axis(maps, rows[:, :, None], axis=1)
+                        files[f"{name}.npy"](sampled.reshape(-1, maps.shape[2]))
                     files[f"{name}.pooled.npy"](maps.mean(axis=1, dtype=np.float64))
                 start += len(batch)
     for name, entry in index.items():
-        entry["sha256"] = {file: sha256_file(output / file) for file in (f"{name}.npy", f"{name}.pooled.npy")}
+        written = [file for file in (f"{name}.npy", f"{name}.pooled.npy") if file in files]
+        entry["sha256"] = {file: sha256_file(output / file) for file in written}
     return index
 
 

@@ -16,10 +16,10 @@ def check_activations(study, networks, indices, checksum):
         try:
             content = read_json(index)
             for layer, entry in content["layers"].items():
-                problems += guarded(_check_layer, index, layer, entry, checksum)
+                problems += guarded(check_layer, index, layer, entry, checksum)
             network = study / "networks" / folder.relative_to(study / "activations")
             if "predictions" in content:
-                problems += guarded(_check_predictions, study, index, content, network, checksum)
+                problems += guarded(check_predictions, study, index, content, network, checksum)
             images[folder] = content["images"]
         except PrunesimError as error:
             problems.append(str(error))
@@ -33,11 +33,14 @@ def check_activations(study, networks, indices, checksum):
     return problems
 
 
-def _check_layer(index, layer, entry, checksum):
+def check_layer(index, layer, entry, checksum):
+    """Check the files of a layer that were dumped, spatial means alone or with sampled positions."""
     folder = index.parent
     problems = check_sums(folder, entry["sha256"], checksum)
     shape = (entry["images"] * entry["positions"], entry["shape"][0])
-    for file, wanted in ((f"{layer}.npy", shape), (f"{layer}.pooled.npy", (entry["images"], shape[1]))):
+    shapes = {f"{layer}.npy": shape, f"{layer}.pooled.npy": (entry["images"], shape[1])}
+    for file in entry["sha256"]:
+        wanted = shapes[file]
         array = load_array(folder / file, mmap=True)
         if array.shape != wanted or array.dtype != np.float32:
             problems.append(f"{folder / file} must be float32 of shape {wanted}, not {array.dtype} of {array.shape}.")
@@ -46,7 +49,7 @@ def _check_layer(index, layer, entry, checksum):
     return problems
 
 
-def _check_predictions(study, index, content, network, checksum):
+def check_predictions(study, index, content, network, checksum):
     """Check the answers of a network to all test images; they have the accuracy that was noted after its training."""
     path, entry = index.parent / PREDICTIONS, content["predictions"]
     problems = check_sums(index.parent, {PREDICTIONS: entry["sha256"]}, checksum)

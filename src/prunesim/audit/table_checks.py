@@ -41,8 +41,13 @@ def _check_layers_table(study, path, networks):
 
 
 def check_similarity_table(study, path, networks):
+    return check_values(path, read_rows(path, SIMILARITY))
+
+
+def check_values(path, rows):
+    """Check value, interval, p-value and calibrated score of the rows of a table of similarities."""
     problems = []
-    for number, row in enumerate(read_rows(path, SIMILARITY), start=2):
+    for number, row in enumerate(rows, start=2):
         if row["value"] == "":
             if not row["note"]:
                 problems.append(f"{path}, line {number}: an empty value without a note.")

@@ -9,6 +9,7 @@ from prunesim.audit.look_checks import check_annotated, check_robustness, check_
 from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
 from prunesim.audit.table_checks import TABLES as TABLES_OF_STUDIES
 from prunesim.audit.table_checks import check_line, check_similarity_table
+from prunesim.audit.width_checks import check_width_rows, check_widths
 from prunesim.errors import PrunesimError
 from prunesim.storage.left_out import left_out_files
 
@@ -52,9 +53,10 @@ def verify_study(study):
         problems += guarded(check_dataset, path, checksum)
     activations = sorted((study / "activations").glob("**/activations.json"))
     problems += check_activations(study, networks, activations, checksum)
-    tables = [path for path in map(study.joinpath, map("tables/{}.csv".format, TABLES)) if path.exists()]
+    checks = TABLES | {"widths": check_width_rows}
+    tables = [path for path in map(study.joinpath, map("tables/{}.csv".format, checks)) if path.exists()]
     for path in tables:
-        problems += guarded(TABLES[path.stem], study, path, networks)
+        problems += guarded(checks[path.stem], study, path, networks)
     problems += [f"{path} is a leftover of an interrupted job; delete it." for path in sorted(study.rglob(".*.tmp"))]
     comparisons = sorted((study / "comparisons").rglob("*.csv"))
     for path in comparisons:
@@ -70,6 +72,8 @@ def verify_study(study):
     dissected = sorted((study / "concepts").rglob("units.csv"))
     for path in dissected:
         problems += guarded(check_units, path)
+    widths, of_widths = check_widths(study, checksum)
+    problems += widths
     records = sorted((study / "provenance").rglob("*.json"))
     for path in records:
         problems += guarded(check_record, study, path, checksum)
@@ -83,6 +87,7 @@ def verify_study(study):
         **({"lines": len(lines)} if lines else {}),
         **({"networks under strain": len(degraded)} if degraded else {}),
         **({"dissections": len(dissected)} if dissected else {}),
+        **of_widths,
         "tables": len(tables),
         "records": len(records),
     }

@@ -109,14 +109,17 @@ def _last(trainings, running):
     """Return the last training of each replicate and method, or the one that runs."""
     logs, last = {job["log"] for job in running}, {}
     for one in trainings:
-        key, runs = (one["replicate"], one["method"]), one["log"] in logs
+        # Of networks of other widths, the last one of each width.
+        who = one["width"] if "width" in one else one["replicate"]
+        key, runs = (who, one["method"], "width" in one), one["log"] in logs
         if key not in last or last[key]["log"] not in logs or runs:
             last[key] = one
     return list(last.values())
 
 
 def _training(one):
-    where = (f"rep{one['replicate']}", one["method"], f"round {one['round']}" if one["round"] else "")
+    more = f"width {one['width']}" if "width" in one else f"round {one['round']}" if one["round"] else ""
+    where = (f"rep{one['replicate']}", one["method"], more)
     if one.get("of") == "test":
         return *where, f"test accuracy {one['accuracy']:.4f}"
     if "epoch" not in one:

@@ -6,6 +6,13 @@ from prunesim.errors import PrunesimError
 from prunesim.storage.arrays import load_checked
 from prunesim.storage.files import read_json
 
+HELD = 8 * 10**9  # bytes
+
+
+def streams(size):
+    """Tell whether images of so many bytes are read while they are used, instead of held on the device."""
+    return size > HELD
+
 
 def load_images(folder, split):
     """Return the images and labels of one split.

@@ -82,6 +82,13 @@ FIGURES = {
         "category": "Concepts",
         "labels": {"figure": "detectors and distinct concepts against remaining weights"},
     },
+    "widths": {
+        "module": "prunesim.figures.widths",
+        "tables": ["widths"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Widths",
+        "labels": {"figure": "similarity of networks of one width against the width"},
+    },
     "density": {
         "module": "prunesim.figures.density",
         "tables": ["layers"],

@@ -6,6 +6,7 @@ those of a GPU are assumptions (`GPU_TFLOPS`). docs/scaling.md holds forecasts a
 """
 
 from prunesim.activations.sampling import KEYS_AT_ONCE
+from prunesim.datasets.converted import streams
 from prunesim.networks.batches import dumping_batch, dumping_bytes, evaluation_batch, evaluation_bytes
 
 MEASURED_ON = "one thread of an AMD EPYC, PyTorch 2.14.1, NumPy 2.4.6"
@@ -196,17 +197,22 @@ def training_memory(profile, settings, images, gpu):
     evaluated = min(evaluation_batch(images.shape, layers), max(held_out, images.test))
     batch = min(settings["batch_size"], trained) * (number * profile.kept + 8 * images.bytes_each)
     evaluation = evaluated * evaluation_bytes(images.shape, layers)
+    held = {split: 0 if streams(size) else size for split, size in _split_bytes(images).items()}
     computing = {
-        "images": (images.train + images.test) * images.bytes_each,
+        "images": sum(held.values()),
         # Weights, gradients, mask and the state of the optimizer, and the outputs that wait for the backward pass.
         "weights": WORKING_SPACE * 4 * profile.parameters * (3 + optimizer),
         **({"batch": WORKING_SPACE * batch} if batch >= evaluation else {"evaluation": WORKING_SPACE * evaluation}),
     }
     # The chosen images are copied, and copied again with the channels in front.
-    loading = {"loading": 2 * trained * images.bytes_each}
+    loading = {"loading": 2 * trained * images.bytes_each if held["train"] else 0}
     if gpu:
         return {"imports": IMPORTED["cuda"], **loading}, {"imports": GPU_CONTEXT, **computing}
     return {"imports": IMPORTED["torch"], **max(loading, computing, key=lambda parts: sum(parts.values()))}, {}
+
+
+def _split_bytes(images):
+    return {"train": images.train * images.bytes_each, "test": images.test * images.bytes_each}
 
 
 def dumping_memory(profile, all_images, images, gpu):
@@ -226,7 +232,8 @@ def dumping_memory(profile, all_images, images, gpu):
     computing = {"weights": 4 * profile.parameters, "outputs": outputs}
     # Answers: the images are copied with the channels in front.
     evaluated = min(evaluation_batch(image, layers), all_images.test) * evaluation_bytes(image, layers)
-    answering = {"weights": computing["weights"], "evaluation": all_images.test * _size(image) + evaluated}
+    held = all_images.test * _size(image)
+    answering = {"weights": computing["weights"], "evaluation": (0 if streams(held) else held) + evaluated}
     computing = max(computing, answering, key=lambda parts: sum(parts.values()))
     if gpu:
         host = max(drawn, {"outputs": 12 * batch * _largest(profile)}, key=lambda parts: sum(parts.values()))

@@ -10,7 +10,7 @@ from prunesim.similarity.checks import SAMPLES_PER_NEURON
 
 NEED_SAMPLES = tuple(name for name, measure in MEASURES.items() if measure.needs_samples)
 MANY_JOBS = 5000
-TRAININGS = ("train_dense", "train_given", "retrain")
+TRAININGS = ("train_dense", "train_given", "train_width", "retrain")
 LONG_FETCH = 1800
 LONG_JOB = 12 * 3600
 # Up to this size profiles/default has Snakemake recognise a file by its content.
@@ -220,7 +220,8 @@ def _more_samples(result, config, short, factor, more):
 def _idle(jobs, result, machine):
     if not any(job.rule in TRAININGS for job in jobs):
         return
-    chains = result["replicates"] * len(result["methods"])
+    # Networks of other widths are trained side by side.
+    chains = result["replicates"] * len(result["methods"]) + sum(job.rule == "train_width" for job in jobs)
     gpus = machine.nodes * machine.gpus
     if any(job.gpus for job in jobs) and chains < gpus:
         yield (

@@ -8,6 +8,7 @@ from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import figures_of, sheets_of
 from prunesim.forecast import costs, looks
 from prunesim.forecast.images import published_bytes
+from prunesim.forecast.profile import network_profile
 from prunesim.networks.batches import evaluation_batch
 from prunesim.networks.spec import activation_layers, compared_layers
 from prunesim.pruning.catalogue import GRASP_IMAGES, SNIP_IMAGES, SYNFLOW_ITERATIONS
@@ -19,6 +20,7 @@ from prunesim.study.claims import claimed_tables
 from prunesim.study.config import tables_of
 from prunesim.study.looks import robustness_of
 from prunesim.study.tables import asks_for_robustness
+from prunesim.study.widths import STATES, compared_filters, network_at, pairs_of_networks, width_growth, width_networks
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
@@ -112,6 +114,7 @@ def study_jobs(config, images, profile, machine):
     growth |= {"connectivity": config["connectivity"]["pairs"]}
     growth |= {"robustness": asks_for_robustness(config), "concepts": bool(config["concepts"]["source"])}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
+    growth |= {"widths": rules.widths}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
     return [*jobs, *rules.tables_and_figures(jobs)]
 
@@ -144,6 +147,7 @@ class _Rules:
             self.chains,
         )
         self.layers = compared_layers(config["network"], config["comparison"]["layers"])
+        self.widths, self.at_widths = width_growth(config), {}
         self.held_out = round(self.training["validation"] * images.train)
         self.steps_per_epoch = ceil((images.train - self.held_out) / self.training["batch_size"])
         self.dumped_images = min(config["activations"]["images"], images.test)
@@ -185,6 +189,8 @@ class _Rules:
             return self.job("annotate", name, ["fetch"], "fetch", seconds, writes={"concepts": made})
         if kind == "concepts":
             return self.dissect(name, rest)
+        if kind == "widths":
+            return self.width(name, *rest.split("/"))
         if rest == "given":
             return self.check_given(name)
         if rest == "coupling":
@@ -312,9 +318,10 @@ class _Rules:
 
     # --- Activations and comparisons
 
-    def dump(self, folder):
-        images = self.dumped_images
-        written = sum(4 * images * shape[0] * (self.positions[name] + 1) for name, shape in self.profile.layers.items())
+    def dump(self, folder, written=None):
+        images, layers = self.dumped_images, self.profile.layers.items()
+        if written is None:
+            written = sum(4 * images * shape[0] * (self.positions[name] + 1) for name, shape in layers)
         answered = 4 * self.images.test * self.images.classes
         work = costs.dumping_work(self.profile, images, written)
         # Of the answers to all test images.
@@ -397,6 +404,38 @@ class _Rules:
             writes={"concepts": units * (1 + self.config["concepts"]["draws"]) * LINE_BYTES},
         )
 
+    def at_width(self, factor):
+        """Return the rules for networks of another width."""
+        if factor not in self.at_widths:
+            network = network_at(self.config["network"], factor)
+            profile = network_profile(network, self.images.shape, self.images.classes)
+            config = {**self.config, "network": network}
+            self.at_widths[factor] = _Rules(config, self.images, profile, self.machine)
+        return self.at_widths[factor]
+
+    def width(self, name, factor, where, what, layer=None):
+        """Return the job of a network of another width, or of a comparison of two widths."""
+        if factor == "comparisons":
+            return self.compared_widths(name, where, what, layer)
+        rules, dense = self.at_width(factor), f"widths/{factor}/{where}/dense"
+        if what == "dense":
+            return rules.trained("train_width", name, ["fetch"], self.training, 0, self.training["epochs"])
+        written = sum(4 * self.dumped_images * shape[0] for shape in rules.profile.layers.values())
+        job = rules.dump(name, written)
+        return job._replace(rule="dump_width", name=name, needs=["fetch", dense])
+
+    def compared_widths(self, name, narrow, wide, layer):
+        settings, replicates = self.config["widths"], self.widths["replicates"]
+        members = [(factor, r) for factor, r, _ in width_networks(dict.fromkeys([narrow, wide]), replicates)]
+        filters = compared_filters(self.config, layer)
+        units = [filters or self.at_width(factor).profile.layers[layer][0] for factor, _ in members] * len(STATES)
+        pairs = [(members.index(a), members.index(b)) for a, b in pairs_of_networks(narrow, wide, replicates)]
+        pairs += [(a + len(members), b + len(members)) for a, b in pairs]
+        dumped = [f"widths/{factor}/rep{r}/{state}" for factor, r in members for state in STATES]
+        told = self.config["comparison"] | {key: settings[key] for key in ("measures", "null_draws")}
+        job = self.compared(f"widths/{narrow}", [], units, pairs, self.dumped_images, told)
+        return job._replace(name=name, needs=dumped)
+
     def comparison(self, name):
         """Return the job of one comparison; its name is that of its file, as `paths.comparisons` makes it."""
         family, replicate, *where = name.split("/")
@@ -444,8 +483,8 @@ class _Rules:
         """Return the folder of the network that the rounds of a method start from."""
         return paths.network(replicate, method, 0, dense_of(self.config, method))
 
-    def compared(self, name, folders, widths, pairs, samples):
-        settings = self.config["comparison"]
+    def compared(self, name, folders, widths, pairs, samples, settings=None):
+        settings = settings or self.config["comparison"]
         draws, measures = settings["null_draws"], settings["measures"]
         blocks = min(settings["blocks"], self.dumped_images)
         work = costs.comparing_work(widths, pairs, samples, blocks, draws, measures)
@@ -476,7 +515,9 @@ class _Rules:
         size = len(dumps) * self.images.test * self.images.classes
         answered = costs.price("answers", {"probability": size}) + self.checking(4 * size)
         notes = rows + NOTES_BYTES * len(jobs)
-        reading = {count: costs.price("tabling", {"file": count}) for count in (len(comparisons), len(jobs))}
+        of_widths = [job.name for job in jobs if job.rule in ("train_width", "compare_widths")]
+        counts = (len(comparisons), len(jobs), len(of_widths))
+        reading = {count: costs.price("tabling", {"file": count}) for count in counts}
         sparse = [job.name for job in jobs if job.rule == "sparsify"]
         tables = [
             self.job("networks_table", "tables/networks", networks, "table", 0),
@@ -501,6 +542,11 @@ class _Rules:
                 self.job("concept_tables", f"tables/{name}", [*dissected, "tables/networks"], "table", 0)
                 for name in tables_of(self.config)
                 if name in ("concepts", "concept_layers")
+            ),
+            *(
+                [self.job("widths_table", "tables/widths", of_widths, "table", reading[len(of_widths)])]
+                if of_widths
+                else []
             ),
             self.job("claims_table", "tables/claims", claimed, "claims", 0),
         ]

@@ -319,9 +319,29 @@ def built_in_layers(network, classes):
     -------
     list of Layer
     """
-    name = network["name"]
-    width = PUBLISHED_WIDTHS.get(name, network["width"]) * network.get("width_factor", 1)
-    return NETWORKS[name](max(1, round(width)), classes)
+    return NETWORKS[network["name"]](max(1, round(first_width(network))), classes)
+
+
+def first_width(network):
+    """Return the channels or units of the first layer of a built-in network, before they are rounded (float)."""
+    return PUBLISHED_WIDTHS.get(network["name"], network["width"]) * network.get("width_factor", 1)
+
+
+def output_widths(network):
+    """Return the channels or units that each layer of a built-in network puts out.
+
+    Returns
+    -------
+    dict of str to (int or None)
+        None where they do not follow from the width of the network: those of the answers, which are as many as there
+        are classes, and of a map that was made one vector.
+    """
+    layers = built_in_layers(network, classes=0)
+    widths = {"": None}
+    for layer, (before, *_) in zip(layers, input_names(layers), strict=True):
+        made = layer.width or None if layer.kind in ("conv", "linear", "shortcut") else widths[before]
+        widths[layer.name] = None if layer.kind == "flatten" else made
+    return widths
 
 
 def input_names(layers):

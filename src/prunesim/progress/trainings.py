@@ -22,13 +22,20 @@ def trainings(study):
     Returns
     -------
     list of dict
-        ``replicate, method, round``, ``log`` from the folder that holds ``results``, and as far as they are known
-        ``epoch, epochs, train_loss, accuracy`` and ``of``: ``test`` once the training has ended, else ``validation``.
+        ``replicate, method, round``, of networks of another width ``width``, ``log`` from the folder that holds
+        ``results``, and as far as they are known ``epoch, epochs, train_loss, accuracy`` and ``of``: ``test`` once the
+        training has ended, else ``validation``.
     """
     folder = Path(study) / "logs" / "networks"
     logs = [*folder.glob("rep*/dense.log"), *folder.glob("rep*/*/round*.log")]
     found = [_identity(path.relative_to(folder)) | _shown(path, study) | progress(path) for path in logs]
-    return sorted(found, key=lambda one: (one["replicate"], one["method"] != "dense", one["method"], one["round"]))
+    order = sorted(found, key=lambda one: (one["replicate"], one["method"] != "dense", one["method"], one["round"]))
+    others = (Path(study) / "logs" / "widths").glob("*/rep*/dense.log")
+    wide = [
+        {"width": path.parts[-3]} | _identity(path.relative_to(path.parents[1])) | _shown(path, study) | progress(path)
+        for path in others
+    ]
+    return order + sorted(wide, key=lambda one: (float(one["width"]), one["replicate"]))
 
 
 def _identity(path):

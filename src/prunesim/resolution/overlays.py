@@ -12,6 +12,7 @@ from prunesim.study.agreement import check_densities, check_exclude, check_layer
 from prunesim.study.chains import follow_lists
 from prunesim.study.claims import check_claim_layers
 from prunesim.study.config import check_config, load_yaml
+from prunesim.study.widths import check_width_layers
 
 SCHEMA = Path("workflow") / "schemas" / "config.schema.yaml"
 
@@ -76,6 +77,7 @@ def check_study(config, root, command_line=None, *, given=None, conda=None, fold
     found = find_layers(config, root, given, conda, folder)
     config = with_layers(config, found)
     check_layers(config, activation_layers(config["network"]))
+    check_width_layers(config)
     weights = weight_layers(config["network"]) if config["network"]["name"] in NETWORKS else None
     check_claim_layers(config, compared_layers(config["network"], config["comparison"]["layers"]), weights)
     if weights is not None:

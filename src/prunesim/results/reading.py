@@ -28,6 +28,10 @@ COLUMNS = {
     "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
     "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
+    "widths": [
+        *("replicate_a", "width_a", "replicate_b", "width_b", "trained", "layer", "measure", "value", "null"),
+        *("calibrated", "filters_a", "filters_b"),
+    ],
     "claims": [
         *("claim", "title", "estimate", "ci_low", "ci_high", "verdict", "bound", "direction", "replicates"),
         *("p_holm", "verdict_holm"),
@@ -36,7 +40,7 @@ COLUMNS = {
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
 _TEXT |= {"kind", "concept", "detector"}
 _TEXT |= {"recalibrated", "class", "claim", "statement", "verdict", "source", "title", "direction"}
-_TEXT |= {"verdict_holm", "replicates_needed"}
+_TEXT |= {"verdict_holm", "replicates_needed", "trained"}
 
 
 def read_table(folder, name):

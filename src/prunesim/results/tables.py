@@ -6,13 +6,14 @@ from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
 from prunesim.results.recognition import concept_layers_table, concepts_table
 from prunesim.results.sparsity import sparsity_table
+from prunesim.results.widths import widths_table
 from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, ROBUSTNESS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.study import paths
 
 # What a study consists of beside networks, activations and comparisons.
-OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts")
+OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths")
 
 
 def networks_table(study, plan):
@@ -124,6 +125,7 @@ TABLES = {
     "robustness": robustness_table,
     "concepts": concepts_table,
     "concept_layers": concept_layers_table,
+    "widths": widths_table,
     "provenance": provenance_table,
 }
 

@@ -116,7 +116,8 @@ class Server:
                 ours.close()
             return partial(_work, request, files, writing)
         os.close(writing)
-        client.sendall(TAKEN)
+        with contextlib.suppress(OSError):  # a client that is gone is heard of below
+            client.sendall(TAKEN)
         self.clients[child] = client
         self.selector.register(client, selectors.EVENT_READ, partial(self.hear, client, child))
         self.selector.register(reading, selectors.EVENT_READ, partial(self.learn, reading, module))
@@ -124,7 +125,10 @@ class Server:
 
     def hear(self, client, child):
         """Pass signals on to a child, and kill it if its client is gone."""
-        numbers = client.recv(16)
+        try:
+            numbers = client.recv(16)
+        except OSError:
+            numbers = b""
         for number in numbers or [signal.SIGKILL]:
             os.kill(child, number)
         if not numbers:

@@ -83,6 +83,29 @@ CONCEPT_LAYERS = (
     "chance_detectors",
     "chance_concepts",
 )
+# Of a comparison; the table adds what the networks are worth.
+WIDTH_PAIRS = (
+    "replicate_a",
+    "width_a",
+    "replicate_b",
+    "width_b",
+    "trained",
+    "layer",
+    "measure",
+    "value",
+    "ci_low",
+    "ci_high",
+    "null",
+    "calibrated",
+    "p_value",
+    "n_images",
+    "filters_a",
+    "filters_b",
+    "rank_a",
+    "rank_b",
+    "note",
+)
+WIDTHS = (*WIDTH_PAIRS[:-1], "test_accuracy_a", "test_accuracy_b", "note")
 PROVENANCE = (
     "artifact",
     "sha256",

@@ -8,6 +8,7 @@ from prunesim.networks.spec import KINDS, built_in_outputs, chosen, some, torchv
 from prunesim.pruning.catalogue import ALONE, AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.claims import check_claims
+from prunesim.study.widths import check_widths
 from prunesim.study.words import did_you_mean, one_of, refuse, show
 
 
@@ -295,5 +296,6 @@ CROSS_CHECKS = (
     _check_comparison,
     _check_connectivity,
     _check_concepts,
+    check_widths,
     check_claims,
 )

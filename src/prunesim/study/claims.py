@@ -4,14 +4,16 @@ from prunesim.networks.spec import some
 from prunesim.pruning.catalogue import AT_START, BY_GRADIENT
 from prunesim.study.methods import method_rounds
 from prunesim.study.tables import COLUMNS, tables_of
+from prunesim.study.widths import width_layers
 from prunesim.study.words import did_you_mean, one_of, refuse, show
 
 PREDICTIONS = "predictions"
 ALWAYS = ("networks", "similarity")
-WHERE_THERE = ("answers", "connectivity")
+WHERE_THERE = ("answers", "connectivity", "widths")
+ADDED = {"connectivity": "connectivity.pairs", "widths": "widths.factors"}
 _SIDES = ("_a", "_b")
 # Columns that say which row it is, or hold words.
-NAMES = ("replicate", "method", "round", "layer", "class", "family", "measure", "recalibrated", "note")
+NAMES = ("replicate", "method", "round", "layer", "class", "family", "measure", "recalibrated", "trained", "note")
 NAMES += tuple(f"{name}{side}" for name in ("replicate", "method", "round", "layer") for side in _SIDES)
 
 
@@ -68,7 +70,7 @@ def check_claims(config, schema):
         for side, selection in _selections(claim):
             key, table = f"claims.{name}.{side}", selection["table"]
             if table not in there:
-                how = "connectivity.pairs" if table == "connectivity" else "functional to comparison.families"
+                how = ADDED.get(table, "functional to comparison.families")
                 known = one_of([known for known in there if known in COLUMNS])
                 yield f"{key}.table is {table}, which this study has not; add {how}, or take {known}."
                 continue
@@ -97,7 +99,8 @@ def check_claim_layers(config, layers, weight_layer_names=None):
     problems = []
     for name, claim in config["claims"].items():
         for side, selection in _selections(claim):
-            known = weight_layer_names if selection["table"] == "layers" else [*layers, PREDICTIONS]
+            of_table = {"layers": weight_layer_names, "widths": width_layers(config)}
+            known = of_table.get(selection["table"], [*layers, PREDICTIONS])
             for column, value in selection["where"].items():
                 if known and column in ("layer", "layer_a", "layer_b"):
                     problems += _unknown(f"claims.{name}.{side}.where.{column}", value, known)
@@ -120,7 +123,7 @@ def _check_condition(key, table, column, value, config):
             f"it has {one_of(list(COLUMNS[table]))}."
         )
         return
-    known = _values(column.removesuffix("_a").removesuffix("_b"), config)
+    known = _values(column.removesuffix("_a").removesuffix("_b"), table, config)
     if known:
         yield from _unknown(key, value, known)
 
@@ -136,13 +139,15 @@ def _unknown(key, value, known):
     ]
 
 
-def _values(kind, config):
+def _values(kind, table, config):
     """Return the values that a column of names has in this study, or None where the config does not say."""
     if kind == "method":
         return ["dense", *config["methods"], *config["chains"]]
     if kind == "round":
         given = [len(one["rounds"]) for chain in config["chains"].values() for one in chain["networks"]]
         return list(range(max([0, *method_rounds(config).values(), *given]) + 1))
+    if kind == "measure" and table == "widths":
+        return config["widths"]["measures"]
     if kind == "measure":
         functional = ["agreement", "jsd", "disagreement", "disagreement_least", "disagreement_most"]
         return [*config["comparison"]["measures"], *functional]

@@ -1,7 +1,8 @@
-"""Where the artifacts of a study lie, relative to its folder. The only place where names are made."""
+"""Where the artifacts of a study lie, relative to its folder. Names are made here, and in `widths` for its networks."""
 
 from prunesim.pruning.catalogue import ALONE, BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
+from prunesim.study.widths import width_jobs
 
 # By the file that a job of a round makes beside weights.
 _JOBS = {"mask": "prune", "scores": "score"}
@@ -233,6 +234,7 @@ def jobs(
     connectivity=(),
     robustness=False,
     concepts=False,
+    widths=None,
 ):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
@@ -247,6 +249,8 @@ def jobs(
         See `connections`.
     robustness, concepts : bool
         Each network is evaluated under further pruning and corruptions, or run over images with concepts.
+    widths : dict, optional
+        See `prunesim.study.widths.width_growth`.
     """
     rewound = {rewind_file(method["rewind"]) for name, method in methods.items() if rounds[name]}
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
@@ -278,4 +282,5 @@ def jobs(
             if asked
             for *_, folder in networks(replicates, methods, rounds, chains)
         ),
+        *(width_jobs(**widths) if widths else []),
     ]

@@ -3,7 +3,7 @@
 import hashlib
 
 ROLES = ("init", "order", "augment", "prune", "positions", "images", "validation", "subset", "null", "score", "reinit")
-ROLES += ("corruption",)
+ROLES += ("corruption", "filters")
 
 
 def derive_seed(study_seed, role, *indices):

@@ -9,6 +9,7 @@ COLUMNS = {
     "answers": columns.ANSWERS,
     "classes": columns.CLASSES,
     "connectivity": columns.CONNECTIVITY,
+    "widths": columns.WIDTHS,
 }
 
 
@@ -19,7 +20,8 @@ def tables_of(config):
     robust = ["robustness"] if asks_for_robustness(config) else []
     concepts = ["concepts", "concept_layers"] if config["concepts"]["source"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
-    return ["networks", "layers", "similarity", *answers, *lines, *robust, *concepts, *sparse, "claims"]
+    widths = ["widths"] if config["widths"]["factors"] else []
+    return ["networks", "layers", "similarity", *answers, *lines, *robust, *concepts, *sparse, *widths, "claims"]
 
 
 def asks_for_robustness(config):

@@ -16,6 +16,7 @@ from prunesim.training.data import normaliser, to_tensor, validation_split
 from prunesim.training.device import autocast, choose_device, make_exact
 from prunesim.training.loop import evaluate
 from prunesim.training.recalibration import batch_norms, recalibrate
+from prunesim.training.streaming import place_images
 
 
 def connect(settings, dataset, first, second, log=print):
@@ -66,14 +67,15 @@ def connect(settings, dataset, first, second, log=print):
         "autocast": autocast(device, precision),
         "batch_size": batch,
     }
-    test = _tensors(*load_images(dataset, "test"), device)
+    images, labels = load_images(dataset, "test")
+    test = place_images(images, device), torch.from_numpy(labels).to(device)
     images, labels = load_images(dataset, "train")
     learned, _ = validation_split(labels, training["validation"], settings["seed"])
     parts = [
         _part(learned, chosen[f"{what}_images"], derive_seed(settings["seed"], "images", what))
         for what in ("train", "recalibration")
     ]
-    train = _tensors(images[parts[0]], labels[parts[0]], device)
+    train = to_tensor(images[parts[0]], device), torch.from_numpy(labels[parts[0]]).to(device)
     statistics = to_tensor(images[parts[1]], device) if batch_norms(mixture) else None
     log(f"{len(test[0])} test and {len(train[0])} training images, {chosen['points']} points, on {device}")
 
@@ -126,7 +128,3 @@ def _check_same(start, about, loaded, first, second):
 def _part(available, wanted, seed):
     """Return an ascending random part of some image numbers; all where there are no more than wanted."""
     return np.sort(np.random.default_rng(seed).permutation(available)[:wanted])
-
-
-def _tensors(images, labels, device):
-    return to_tensor(images, device), torch.from_numpy(np.array(labels)).to(device)

@@ -16,6 +16,7 @@ from prunesim.training.optimizer import initial_state
 from prunesim.training.optimizer import step as optimizer_step
 from prunesim.training.penalty import Penalty
 from prunesim.training.schedule import learning_rates
+from prunesim.training.streaming import batches
 
 
 def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION):
@@ -25,7 +26,7 @@ def evaluate(network, images, labels, normalise, autocast, batch_size=EVALUATION
     ----------
     network : torch.nn.Module
         Evaluated in eval mode; its mode is restored.
-    images : torch.Tensor
+    images : torch.Tensor or prunesim.training.streaming.FileImages
         uint8, N x C x H x W.
     labels : torch.Tensor
         int64, N.
@@ -77,9 +78,11 @@ def train(
     ----------
     network : torch.nn.Module
         On its device, with the weights to start from.
-    images, labels : torch.Tensor
-        uint8 N x C x H x W and int64 N.
-    validation : tuple of (torch.Tensor, torch.Tensor)
+    images : torch.Tensor or prunesim.training.streaming.FileImages
+        uint8, N x C x H x W.
+    labels : torch.Tensor
+        int64, N.
+    validation : tuple
         Images and labels evaluated after every epoch; may be empty.
     settings : dict
         The ``training`` section of the config.
@@ -182,10 +185,9 @@ def _batches(images, labels, settings, seed_of, epoch, steps, steps_per_epoch):
     augment_generator = torch.Generator().manual_seed(seed_of("augment", epoch))
     # A network of the user's own may draw from torch's global generator, as dropout does.
     torch.manual_seed(seed_of("augment", epoch))
-    order = torch.randperm(len(images), generator=order_generator)
-    for position, chosen in enumerate(order.tensor_split(steps_per_epoch)):
+    parts = torch.randperm(len(images), generator=order_generator).tensor_split(steps_per_epoch)
+    for position, (chosen, batch) in enumerate(zip(parts, batches(images, parts), strict=True)):
         step = epoch * steps_per_epoch + position
-        batch = images[chosen.to(images.device)]
         if settings["augmentation"] == "crop_flip":
             batch = crop_and_flip(batch, settings["crop_padding"], settings["flip"], augment_generator)
         if step in steps:

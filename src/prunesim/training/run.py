@@ -28,9 +28,10 @@ from prunesim.storage.terminal import warn
 from prunesim.study.closure import code_identity
 from prunesim.study.seeds import derive_seed
 from prunesim.training.checkpoint import discard_checkpoint
-from prunesim.training.data import normaliser, to_tensor, validation_split
+from prunesim.training.data import normaliser, validation_split
 from prunesim.training.device import autocast, choose_device, make_exact
 from prunesim.training.loop import diverged, evaluate, train
+from prunesim.training.streaming import place_images
 from prunesim.training.validation import validation_gaps
 
 
@@ -177,13 +178,15 @@ class Session:
         if self.settings["training"]["channels_last"]:
             self.network.to(memory_format=torch.channels_last)
 
-    def _tensors(self, images, labels):
-        return to_tensor(images, self.device), torch.from_numpy(labels).to(self.device)
+    def place_split(self, images, labels, rows=None):
+        """Bring the images and labels of a split, or some of them, to the device."""
+        labels = labels if rows is None else labels[rows]
+        return place_images(images, self.device, rows), torch.from_numpy(labels).to(self.device)
 
     def write(self, output, history, *, method, mask, inputs, first_step=0, columns=HISTORY, note=None):
         """Evaluate the network and write its weights, its history and what is known of it."""
         output = Path(output)
-        test_images, test_labels = self._tensors(*load_images(self.dataset, "test"))
+        test_images, test_labels = self.place_split(*load_images(self.dataset, "test"))
         test_loss, test_accuracy = evaluate(
             self.network, test_images, test_labels, self.normalise, self.autocast, self.evaluation_batch
         )
@@ -228,8 +231,8 @@ class Training(Session):
         training = settings["training"]
         images, labels = load_images(dataset, "train")
         chosen, held_out = validation_split(labels, training["validation"], settings["seed"])
-        self.images, self.labels = self._tensors(images[chosen], labels[chosen])
-        self.validation = self._tensors(images[held_out], labels[held_out])
+        self.images, self.labels = self.place_split(images, labels, chosen)
+        self.validation = self.place_split(images, labels, held_out)
         self.steps_per_epoch = math.ceil(len(chosen) / training["batch_size"])
         channels, height, width = self.shape
         log(

@@ -15,6 +15,7 @@ from prunesim.results.claims.statistics import (
     replicates_needed,
     verdict,
 )
+from prunesim.results.claims.widths import width_claims
 
 COLUMNS = [
     "claim", "statement", "estimate", "ci_low", "ci_high", "verdict", "source", "note",
@@ -36,7 +37,7 @@ def claims(tables, settings):
     Parameters
     ----------
     tables : dict of str to pandas.DataFrame
-        ``networks``, ``similarity`` and, where the study has them, ``answers`` and ``connectivity``, as
+        ``networks``, ``similarity`` and, where the study has them, ``answers``, ``connectivity`` and ``widths``, as
         `prunesim.results.reading.read_table` returns them; those that claims of the user's own are about.
     settings : dict
         ``layers``: the compared layers in network order. ``methods``: names. ``measure``: its name; ``cca_mean``, or
@@ -48,10 +49,10 @@ def claims(tables, settings):
     Returns
     -------
     pandas.DataFrame
-        Columns `COLUMNS`, one row a claim and method, of those claims that the study has something for. The interval is
-        missing with fewer than two replicates, the estimate too where the tables have nothing to compute it from; the
-        verdict is then ``inconclusive``. The note says what was left out, why a claim is inconclusive, and how many
-        replicates would probably decide it; it is missing where there is nothing to say.
+        Columns `COLUMNS`, one row a claim and method (of ``widths``, and layer), of those claims that the study has
+        something for. The interval is missing with fewer than two replicates, the estimate too where the tables have
+        nothing to compute it from; the verdict is then ``inconclusive``. The note says what was left out, why a claim
+        is inconclusive, and how many replicates would probably decide it; it is missing where there is nothing to say.
 
     Raises
     ------
@@ -64,6 +65,7 @@ def claims(tables, settings):
         for name, claim in CLAIMS.items()
         if (finding := claim.find(study)) is not None
     ]
+    found += width_claims(tables)
     found += own_claims(tables, settings.get("own", {}))
     rows = pd.DataFrame([_row(*one) for one in found], columns=COLUMNS)
     return _corrected(rows, [(claim, finding) for _, claim, finding in found])
