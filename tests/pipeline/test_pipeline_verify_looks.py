@@ -89,7 +89,7 @@ DAMAGES = {
         "tables/connectivity.csv is not the file that was made",
     ),
     "an accuracy where nothing is changed": (
-        lambda r: edit_rows(r / STRAIN, setting({"kind": "pruning", "severity": "1"}, accuracy="0.015625")),
+        lambda r: edit_rows(r / STRAIN, setting({"kind": "pruning", "severity": "1.0"}, accuracy="0.015625")),
         f"{STRAIN}, line 2: nothing is changed, but the accuracy is 0.015625, not that of rep0/dense",
     ),
     "an accuracy on images as they are": (

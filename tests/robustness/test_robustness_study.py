@@ -64,7 +64,7 @@ def test_what_a_job_is_told_does_not_depend_on_how_it_is_written():
         "shares": [1.0, 0.5],
         "corruptions": ["noise", "shift"],
         "severities": [0, 3],
-        "pruned": [{"types": ["conv", "linear"], "exclude": []}, {"types": ["conv", "linear"], "exclude": ["logits"]}],
+        "pruned": [{"types": ["conv", "linear"], "exclude": ["logits"]}, {"types": ["conv", "linear"], "exclude": []}],
     }
     config["robustness"]["corruptions"] = []
     assert robustness_of(config)["severities"] == []

@@ -17,6 +17,7 @@ from prunesim.study.seeds import derive_seed
 from prunesim.training.data import normaliser, to_tensor
 from prunesim.training.device import autocast, choose_device, make_exact
 from prunesim.training.loop import evaluate
+from prunesim.training.streaming import place_images
 
 PRUNING = "pruning"
 
@@ -67,7 +68,7 @@ def degrade(settings, dataset, weights, mask=None, log=print):
 
     def accuracy(images, loaded):
         load_arrays(network, loaded, weights)
-        tensor = to_tensor(images, device)
+        tensor = place_images(images, device) if images is pixels else to_tensor(images, device)
         return evaluate(network, tensor, target, normalise, autocast(device, precision), batch)[1]
 
     unchanged = accuracy(pixels, arrays)
