@@ -17,6 +17,8 @@ STUDY = $(eval STUDY := $(shell $(BIN)/prunesim study --configfile $(CONFIG)))$(
 ARCHIVE ?= $(STUDY)-$(CONTENTS).tar.gz
 BIN = .venv/bin
 SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
+# On a terminal the workflow shows one display instead of Snakemake's lines; elsewhere these are kept few.
+FEW_LINES = $(shell test -t 2 && test "$$PRUNESIM_DISPLAY" != 0 && test "$${TERM:-dumb}" != dumb || echo --quiet rules reason host)
 NEEDED_GB = 8
 
 .PHONY: help results archive restore test test-quick lint docs benchmark gpu-check clean
@@ -27,8 +29,8 @@ help:
 results: .venv/installed
 	@test -n "$(STUDY)"
 	@echo "== Running the study $(STUDY) of $(CONFIG) on $(CORES) cores"
-	@$(SNAKEMAKE) --quiet rules reason host
-	@$(SNAKEMAKE) --quiet all --report results/$(STUDY)/report.html
+	@$(SNAKEMAKE) $(FEW_LINES)
+	@$(BIN)/prunesim report 'results/$(STUDY)' --configfile $(CONFIG)
 	@$(BIN)/prunesim verify results/$(STUDY)
 	@echo "== Figures: results/$(STUDY)/figures   Tables: results/$(STUDY)/tables   Explorer: results/$(STUDY)/explorer.html   Report: results/$(STUDY)/report.html"
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from similarity import machine, write_section
 
 from prunesim.audit.diff import diff_studies
-from prunesim.serving.start import SWITCH
 from prunesim.study.config import load_yaml
+from prunesim.study.forking import SWITCH
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src")

@@ -22,11 +22,14 @@ from scipy.optimize import nnls
 
 from prunesim.forecast import costs
 from prunesim.forecast.profile import network_profile
+from prunesim.serving.start import MAXIMA, start
 from prunesim.storage.arrays import save_array, save_tensors
 from prunesim.storage.files import sha256_file, write_json
 
 ROOT = Path(__file__).resolve().parents[1]
 REPEATS = 3
+# Jobs in a row where the clock is too coarse for one.
+TURNS = 5
 MEASURES = ["cca_mean", "svcca", "cka_linear"]
 
 
@@ -270,34 +273,54 @@ def files(folder):
 
 
 def start_up(folder):
-    """Run the tiny study of the tests, then each of its smallest jobs by itself."""
+    """Run the tiny study of the tests, then each of its smallest jobs by itself: a Python each, and forked."""
     clone = folder / "study"
     clone.mkdir()
     for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src", "tests"):
         (clone / name).symlink_to(ROOT / name)
     snakemake = [str(Path(sys.executable).parent / "snakemake"), "--configfile", "tests/pipeline/tiny.yaml"]
-    run = [*snakemake, "--cores", "1", "--printshellcmds", "--verbose"]
-    printed = subprocess.run(run, cwd=clone, capture_output=True, text=True, check=True)
+    subprocess.run([*snakemake, "--cores", "1"], cwd=clone, capture_output=True, check=True)
+    return starts(clone, snakemake)
+
+
+def starts(clone, snakemake):
+    """Return the CPU seconds of the smallest job of each verb, forked or not, and those of a dry run."""
+    dry = [*snakemake, "--dry-run", "--forceall", "--printshellcmds"]
+    printed = subprocess.run(dry, cwd=clone, capture_output=True, text=True, check=True)
     lines = [line.partition("PYTHONPATH=")[1:] for line in (printed.stdout + printed.stderr).splitlines()]
-    commands = ["".join(line) for line in lines if " -m prunesim " in line[1]]
-    environment = {**os.environ, "PRUNESIM_SRC": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
-    found = {}
-    for command in commands:
-        verb = command.partition("-m prunesim ")[2].split()[0]
-        found.setdefault(verb, command)
-    times = {
-        verb: best(
-            lambda c=command: subprocess.run(
-                c, shell=True, executable="/bin/bash", cwd=clone, env=environment, check=True
-            )
-        )
-        for verb, command in found.items()
-    }
+    commands = {}
+    for command in ("".join(line) for line in lines if " -m prunesim " in line[1]):
+        commands.setdefault(command.partition("-m prunesim ")[2].split()[0], command)
+    os.environ |= {"PRUNESIM_SRC": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+
+    def job(command):
+        subprocess.run(command, shell=True, executable="/bin/bash", cwd=clone, check=True)
+
+    plain = {verb: best(lambda c=command: job(c)) for verb, command in commands.items()}
+    os.environ.update(dict.fromkeys(("GOTO_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
+    os.environ.update(dict.fromkeys(MAXIMA, "1"))
+    start(ROOT / "src")
+    (server,) = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+    def jobs(command):
+        for _ in range(TURNS):
+            job(command)
+
+    forked = {}
+    for verb, command in commands.items():
+        jobs(command)  # what they import, the server imports before the next one
+        forked[verb] = best(lambda c=command: jobs(c), clock=lambda: served_time(server)) / TURNS
     listing = best(
         lambda: subprocess.run([*snakemake, "--dry-run", "--quiet"], cwd=clone, capture_output=True, check=True)
     )
-    return times | {"snakemake": listing}
+    return {"plain": plain, "forked": forked, "snakemake": listing}
+
+
+def served_time(server):
+    """Return the CPU time of this process, of those that it waited for, and of the server of jobs with its children."""
+    fields = Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()
+    return cpu_time() + sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def read_json_defaults():

@@ -51,6 +51,7 @@ TOOLS = {
     "verify": "check the artifacts of a study",
     "plan": "forecast the jobs, hours, disk and memory of a study",
     "status": "say what a study is doing, how far it is, or why it ended",
+    "report": "write what a finished study found into one page",
     "robustness": "evaluate the networks of a study under further pruning and on corrupted images",
     "diff": "compare two studies artifact by artifact",
     "accept": "take results for what the present code would make of them",

@@ -13,6 +13,7 @@ ROOMS = (
     "cli",
     "commands",
     "progress",
+    "report",
     "forecast",
     "explorer",
     "figures",

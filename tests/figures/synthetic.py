@@ -1,6 +1,7 @@
 """Tables of a study that was never run, with the shape that real ones have."""
 
 import json
+from itertools import combinations
 
 import numpy as np
 import pandas as pd
@@ -115,6 +116,8 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
     return {
         "sparsity": sparsity(replicates, rounds),
         "claims": claims(methods),
+        "training": training(replicates, rounds, methods),
+        "overlap": overlap(replicates, rounds, methods),
         "networks": pd.DataFrame(
             networks, columns=["replicate", "method", "round", "density", "prunable_weights", "test_accuracy"]
         ),
@@ -241,6 +244,33 @@ def sparsity(replicates, rounds):
         ],
         columns=[*columns, "penalty", "zeros", "note"],
     )
+
+
+def training(replicates, rounds, methods):
+    """Return the curves of all trainings, of which the loss falls and the accuracy rises."""
+    rng = np.random.default_rng(2)
+    networks = [("dense", 0), *((method, k) for method in methods for k in range(1, rounds + 1))]
+    rows = [
+        [replicate, method, round_, epoch, 2 * 0.7**epoch + rng.uniform(0, 0.1), 1 - 0.6**epoch * rng.uniform(0.5, 1)]
+        for replicate in range(replicates)
+        for method, round_ in networks
+        for epoch in range(1, 7)
+    ]
+    return pd.DataFrame(rows, columns=["replicate", "method", "round", "epoch", "train_loss", "validation_accuracy"])
+
+
+def overlap(replicates, rounds, methods):
+    """Return the overlap of masks of all pairs that share a method or a replicate, in one layer and in all."""
+    networks = [(replicate, method) for replicate in range(replicates) for method in methods]
+    rows = [
+        [*first, *second, round_, layer, 0.8**round_, 0.8**round_, min(1, chance + 0.02 * (index + 1)), chance]
+        for round_ in range(1, rounds + 1)
+        for index, (first, second) in enumerate(combinations(networks, 2))
+        if (first[0] == second[0]) != (first[1] == second[1])
+        for layer, chance in (("conv1", 0.9**round_), ("all", 0.8**round_ / (2 - 0.8**round_)))
+    ]
+    ends = ["replicate_a", "method_a", "replicate_b", "method_b", "round", "layer"]
+    return pd.DataFrame(rows, columns=[*ends, "density_a", "density_b", "iou", "chance"])
 
 
 def _b(replicate, method, round_, layer):

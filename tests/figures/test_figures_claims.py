@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from figures import synthetic
 
-from prunesim.figures import claims, style
+from prunesim.figures import claims, plotted, style
 from prunesim.results.reading import COLUMNS
 
 SETTINGS = {"context": "paper", "dpi": 60}
@@ -14,7 +14,7 @@ SETTINGS = {"context": "paper", "dpi": 60}
 
 def drawn(table):
     with style.drawing(SETTINGS):
-        figure = claims.draw({"claims": table}, SETTINGS)
+        figure = plotted.figure_of(claims, {"claims": table}, SETTINGS)
         figure.draw_without_rendering()
     return figure
 

@@ -29,11 +29,12 @@ ROOT = Path(__file__).parents[2]
 CAPTIONS = ROOT / "workflow" / "report"
 
 
-def run(name, tables, folder, **changes):
-    svg, png = folder / f"{name}.svg", folder / f"{name}.png"
+def run(name, tables, folder, pdf=False, **changes):
+    files = {end: folder / f"{name}.{end}" for end in ("svg", "png", "csv", *(["pdf"] if pdf else []))}
     text = synthetic.settings(FIGURES[name]["settings"], **changes)
-    status = main(["figure", name, "--tables", str(tables), "--settings", text, "--svg", str(svg), "--png", str(png)])
-    return status, svg, png
+    words = [word for end, path in files.items() for word in (f"--{end}", str(path))]
+    status = main(["figure", name, "--tables", str(tables), "--settings", text, *words])
+    return status, *files.values()
 
 
 @pytest.fixture(scope="module")
@@ -65,19 +66,21 @@ def test_files_are_the_same_bytes_whatever_the_order_of_rows_and_the_user_settin
         _, *second = run(name, shuffled, tmp_path / "second")
     for one, other in zip(first, second, strict=True):
         assert one.read_bytes() == other.read_bytes()
-    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == [f"{name}.png", f"{name}.svg"]
+    assert sorted(path.name for path in (tmp_path / "first").iterdir()) == [
+        f"{name}.{end}" for end in ("csv", "png", "svg")
+    ]
 
 
 @pytest.mark.parametrize("name", ["similarity", "layers"])
 def test_settings_change_the_files(name, tables, tmp_path):
-    _, svg, _ = run(name, tables, tmp_path / "first")
+    _, svg, *_ = run(name, tables, tmp_path / "first")
     for change in ({"palette": "mako"}, {"context": "talk"}, {"measure": "cka_linear"}):
-        _, other, _ = run(name, tables, tmp_path / "second", **change)
+        _, other, *_ = run(name, tables, tmp_path / "second", **change)
         assert other.read_bytes() != svg.read_bytes()
 
 
 def test_svg_is_valid_and_holds_no_date_and_no_script(tables, tmp_path):
-    _, svg, _ = run("similarity", tables, tmp_path)
+    _, svg, *_ = run("similarity", tables, tmp_path)
     text = svg.read_text(encoding="utf-8")
     root = ElementTree.fromstring(text)
     assert root.tag.endswith("svg")
@@ -91,7 +94,7 @@ def test_svg_is_valid_and_holds_no_date_and_no_script(tables, tmp_path):
 def test_png_has_the_resolution_asked_for(tables, tmp_path):
     widths = []
     for dpi in (100, 200):
-        _, _, png = run("accuracy", tables, tmp_path, dpi=dpi)
+        _, _, png, _ = run("accuracy", tables, tmp_path, dpi=dpi)
         data = png.read_bytes()
         assert data.startswith(b"\x89PNG")
         assert b"tIME" not in data
@@ -110,16 +113,16 @@ def test_style_does_not_leak(tables, tmp_path):
 
 
 def test_refusal_is_one_sentence_and_leaves_no_file(tables, tmp_path, capsys):
-    status, svg, png = run("similarity", tables, tmp_path, palette="mud")
+    status, svg, png, table = run("similarity", tables, tmp_path, palette="mud")
     assert status == 2
-    assert not svg.exists()
-    assert not png.exists()
+    assert not any(path.exists() for path in (svg, png, table))
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith("prunesim figure: figures.palette is 'mud'")
 
 
 def test_settings_must_be_those_that_the_figure_uses(tables, tmp_path, capsys):
     arguments = ["--tables", str(tables), "--svg", str(tmp_path / "a.svg"), "--png", str(tmp_path / "a.png")]
+    arguments += ["--csv", str(tmp_path / "a.csv")]
     text = json.dumps({"context": "paper", "dpi": 100, "palette": "mako"})
     assert main(["figure", "accuracy", "--settings", text, *arguments]) == 2
     assert "'palette', which is not used here" in capsys.readouterr().err
@@ -141,7 +144,7 @@ def test_a_file_that_cannot_be_written_is_named(tables, tmp_path):
 
 
 def test_a_wrong_measure_is_refused_on_the_command_line(tables, tmp_path, capsys):
-    status, svg, _ = run("rounds", tables, tmp_path, measure="pwcca")
+    status, svg, *_ = run("rounds", tables, tmp_path, measure="pwcca")
     assert status == 2
     assert "no measure 'pwcca'" in capsys.readouterr().err
     assert not svg.exists()
@@ -161,7 +164,9 @@ def test_catalogue_is_plain_data_from_the_standard_library():
 def test_catalogue_entries_are_complete(name):
     entry = FIGURES[name]
     assert entry["module"] == f"prunesim.figures.{name}"
-    assert callable(importlib.import_module(entry["module"]).draw)
+    module = importlib.import_module(entry["module"])
+    assert callable(module.rows)
+    assert callable(module.draw)
     assert set(entry["tables"]) <= {*COLUMNS}
     assert {"context", "dpi"} <= set(entry["settings"]) <= {"measure", "context", "palette", "dpi", "layers"}
     assert entry["category"]
@@ -202,7 +207,7 @@ def test_every_figure_has_a_caption_and_no_caption_is_left_over():
 def test_many_cells_make_a_small_svg(tmp_path):
     layers = [f"relu{index}" for index in range(12)]
     study = synthetic.study(replicates=1, rounds=25, layers=layers, measures=("cca_mean",))
-    status, svg, _ = run("round_pairs", synthetic.write(study, tmp_path / "tables"), tmp_path, layers=layers)
+    status, svg, *_ = run("round_pairs", synthetic.write(study, tmp_path / "tables"), tmp_path, layers=layers)
     assert status == 0
     assert svg.stat().st_size < 1_000_000
 

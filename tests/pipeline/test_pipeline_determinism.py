@@ -8,7 +8,7 @@ import time
 import pytest
 from pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
 
-from prunesim.serving.start import SWITCH
+from prunesim.study.forking import SWITCH
 
 pytestmark = pytest.mark.slow
 

@@ -63,7 +63,7 @@ def expected_paths():
         paths += [f"{STUDY}/activations/{folder}/{layer}{end}" for layer in DUMPED for end in (".npy", ".pooled.npy")]
         paths += [f"{STUDY}/activations/{folder}/{name}" for name in ("activations.json", "predictions.npy")]
     paths += [f"{STUDY}/tables/{name}.csv" for name in TABLES]
-    paths += [f"{STUDY}/figures/{name}.{end}" for name in FIGURES for end in ("svg", "png")]
+    paths += [f"{STUDY}/figures/{name}.{end}" for name in FIGURES for end in ("svg", "png", "csv")]
     return {*paths, f"{STUDY}/explorer.html"}
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from pipeline.pipeline_runs import REPOSITORY, copy_source, snakemake, start
 
-from prunesim.serving import start as serving
 from prunesim.serving.client import ADDRESS
 from prunesim.serving.server import fits
+from prunesim.study import forking
 
 PROGRAM = Path(__file__).with_name("serving_jobs.py")
 NOT_TAKEN = 99
@@ -196,17 +196,17 @@ def test_all_end_with_snakemake(served, tmp_path):
 
 
 def test_where_forking_is_safe(monkeypatch):
-    monkeypatch.delenv(serving.SWITCH, raising=False)
-    monkeypatch.setattr(serving.sys, "platform", "linux")
-    monkeypatch.setattr(serving, "_has_gpu", lambda: True)
-    assert [serving.is_safe(device) for device in ("cpu", "auto", "cuda", "cuda:1", "mps")] == [True] + [False] * 4
-    monkeypatch.setattr(serving, "_has_gpu", lambda: False)
-    assert serving.is_safe("auto")
-    monkeypatch.setenv(serving.SWITCH, "0")
-    assert not serving.is_safe("cpu")
-    monkeypatch.delenv(serving.SWITCH)
-    monkeypatch.setattr(serving.sys, "platform", "darwin")
-    assert not serving.is_safe("cpu")
+    monkeypatch.delenv(forking.SWITCH, raising=False)
+    monkeypatch.setattr(forking.sys, "platform", "linux")
+    monkeypatch.setattr(forking, "_has_gpu", lambda: True)
+    assert [forking.is_safe(device) for device in ("cpu", "auto", "cuda", "cuda:1", "mps")] == [True] + [False] * 4
+    monkeypatch.setattr(forking, "_has_gpu", lambda: False)
+    assert forking.is_safe("auto")
+    monkeypatch.setenv(forking.SWITCH, "0")
+    assert not forking.is_safe("cpu")
+    monkeypatch.delenv(forking.SWITCH)
+    monkeypatch.setattr(forking.sys, "platform", "darwin")
+    assert not forking.is_safe("cpu")
 
 
 # Through Snakemake
@@ -256,7 +256,7 @@ def processes_in(folder):
 def test_jobs_of_a_study_are_forked_unless_it_is_turned_off(clone, monkeypatch):
     for switch, forked in ((None, True), ("0", False)):
         if switch:
-            monkeypatch.setenv(serving.SWITCH, switch)
+            monkeypatch.setenv(forking.SWITCH, switch)
         (clone.parent / "parents").unlink(missing_ok=True)
         options = ["--cores", "2", "--force"]
         status, printed = snakemake(clone, *options, config=[OVERLAY], targets=[TRAINED])

@@ -1,5 +1,6 @@
 """What a newcomer meets first: the Makefile's refusals, and pins that agree wherever they are written."""
 
+import os
 import re
 import shlex
 import shutil
@@ -106,13 +107,29 @@ def test_make_asks_the_program_for_the_name_of_the_study(runs, tmp_path, overlay
     assert done.returncode == 0, done.stderr
     assert called == [
         "--cores 1 --configfile x.yaml --quiet rules reason host",
-        f"--cores 1 --configfile x.yaml --quiet all --report results/{study}/report.html",
+        f"report results/{study} --configfile x.yaml",
         f"verify results/{study}",
     ]
     assert f"Running the study {study} of x.yaml" in done.stdout
     assert f"Report: results/{study}/report.html" in done.stdout
     _, called = runs("archive", "CONFIG=x.yaml", "CONTENTS=figures")
     assert called == [f"archive results/{study} --configfile x.yaml --contents figures --output {study}-figures.tar.gz"]
+
+
+def test_on_a_terminal_make_leaves_the_printing_to_the_display(runs, tmp_path, monkeypatch):
+    controlling, terminal = os.openpty()
+    try:
+        monkeypatch.setenv("TERM", "xterm")
+        for display, words in ((None, ""), ("0", " --quiet rules reason host")):
+            monkeypatch.setenv("PRUNESIM_DISPLAY", display) if display else monkeypatch.delenv(
+                "PRUNESIM_DISPLAY", raising=False
+            )
+            (tmp_path / "called").write_text("")
+            subprocess.run(["make", "results", "CORES=1"], cwd=tmp_path, stdout=terminal, stderr=terminal, check=True)
+            assert (tmp_path / "called").read_text().splitlines()[0] == f"--cores 1 --configfile config.yaml{words}"
+    finally:
+        os.close(terminal)
+        os.close(controlling)
 
 
 def test_make_takes_several_overlays(runs, tmp_path):

@@ -9,7 +9,7 @@ from figures.test_figures_drawing import assert_legible, texts
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from prunesim.errors import PrunesimError
-from prunesim.figures import residuals, style
+from prunesim.figures import plotted, residuals, style
 from prunesim.results.reading import read_table, t_interval
 from prunesim.results.sparsity import sparsity_table
 from prunesim.results.tables import TABLES
@@ -61,7 +61,7 @@ def test_the_table_of_real_trainings(study, tmp_path):
     assert sparsity_table(tmp_path, {**plan, "methods": {"imp": METHODS["imp"]}}) == (columns, [])
     table = read_table(tmp_path / "tables", "sparsity")
     with style.drawing(SETTINGS):
-        figure = residuals.draw({"sparsity": table}, SETTINGS)
+        figure = plotted.figure_of(residuals, {"sparsity": table}, SETTINGS)
     primal, dual = figure.axes
     assert primal.lines[0].get_ydata().tolist() == [float(rows[k]["primal_residual"]) for k in (4, 6)]
     assert dual.lines[0].get_ydata().tolist() == [float(rows[k]["dual_residual"]) for k in (4, 6)]
@@ -104,7 +104,7 @@ def synthetic(replicates=3, rounds=10, methods=("admm",), iterations=30, noted=0
 def draw(table, **changes):
     settings = SETTINGS | changes
     with style.drawing(settings):
-        figure = residuals.draw({"sparsity": table}, settings)
+        figure = plotted.figure_of(residuals, {"sparsity": table}, settings)
         FigureCanvasAgg(figure).draw()
     return figure
 
@@ -167,6 +167,7 @@ def test_the_same_bytes_twice(tmp_path):
     table = synthetic(rounds=3, noted=1)
     for name in ("one", "two"):
         files = (tmp_path / f"{name}.svg", tmp_path / f"{name}.png")
-        style.render(residuals.draw, {"sparsity": table}, SETTINGS, *files, title="residuals")
+        shown = residuals.rows({"sparsity": table}, SETTINGS)
+        style.render(residuals.draw, shown, SETTINGS, *files, title="residuals")
     for suffix in ("svg", "png"):
         assert (tmp_path / f"one.{suffix}").read_bytes() == (tmp_path / f"two.{suffix}").read_bytes()

@@ -22,13 +22,14 @@ from prunesim.explorer.page import page_identity
 from prunesim.figures.catalogue import figures_of, sheets_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
+from prunesim.progress import display
 from prunesim.pruning.catalogue import BY_GRADIENT
 from prunesim.results.recognition import MOST_CONCEPTS
 from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import chains, methods, paths, widths
+from prunesim.study import chains, forking, methods, paths, widths
 from prunesim.study.claims import claimed_tables, claims_settings
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml, tables_of
@@ -64,8 +65,9 @@ STUDY = f"results/{config['study']}"
 DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
 TABLES = tables_of(config)
-FIGURES = figures_of(TABLES, config["methods"])
 SHEETS = sheets_of(TABLES)
+FIGURES = figures_of(TABLES, config["methods"], config["figures"]["more"])
+FIGURE_FILES = ["svg", "png", "csv", *(["pdf"] if config["figures"]["pdf"] else [])]
 PAGES = ["explorer"]
 DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in [*FIGURES, *SHEETS]), *PAGES]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
@@ -357,6 +359,12 @@ def network_files(name):
     return [f"{STUDY}/networks/{folder}/{name}" for *_, folder in paths.networks(**known)]
 
 
+def trained_files(name):
+    """One file of every network of the study that was pruned here; masks are of these, histories of dense ones too."""
+    found = paths.networks(config["replicates"], config["methods"], methods.method_rounds(config))
+    return [f"{STUDY}/networks/{folder}/{name}" for *_, round_, folder in found if round_ or name == "history.csv"]
+
+
 def sparse_files(name):
     """One file of every network that is trained to be sparse."""
     found = paths.sparse_networks(config["replicates"], config["methods"], methods.method_rounds(config))
@@ -396,10 +404,16 @@ def comparison_records():
     return [file for file in study_records() if file.startswith(f"{STUDY}/provenance/comparisons/")]
 
 
+def figure_files(figures, endings):
+    """Some files of some figures."""
+    return [f"{STUDY}/figures/{figure}.{ending}" for figure in figures for ending in endings]
+
+
 def figure_settings(figure):
-    """What a figure is told: only the keys that it uses."""
+    """What a figure is told: only the keys that it uses, and the width where one is asked for."""
     values = {**config["figures"], "layers": LAYERS}
-    return settings(**{key: values[key] for key in FIGURES[figure]["settings"]})
+    width = section("figures", "width") if values["width"] else {}
+    return settings(**{key: values[key] for key in FIGURES[figure]["settings"]}, **width)
 
 
 def measure_settings(measures):

@@ -13,6 +13,8 @@ for figure, about in FIGURES.items():
                 labels=about["labels"],
             ),
             png=f"<study>/figures/{figure}.png",
+            table=f"<study>/figures/{figure}.csv",
+            pdf=figure_files([figure], ["pdf"]) if config["figures"]["pdf"] else [],
             record=f"<study>/provenance/figures/{figure}.json",
         log:
             f"<study>/logs/figures/{figure}.log",
@@ -28,11 +30,13 @@ for figure, about in FIGURES.items():
         shell:
             prunesim(
                 "figure {params.figure} --tables {params.tables:q} --settings {params.settings:q}"
-                " --svg {output.svg:q} --png {output.png:q}"
+                " --svg {output.svg:q} --png {output.png:q} --csv {output.table:q}"
+                + (" --pdf {output.pdf:q}" if config["figures"]["pdf"] else "")
             )
 
 
 rule figures:
     input:
-        expand("<study>/figures/{figure}.{suffix}", figure=[*FIGURES, *SHEETS], suffix=["svg", "png"]),
+        figure_files(FIGURES, FIGURE_FILES),
+        figure_files(SHEETS, ["svg", "png"]),
     localrule: True

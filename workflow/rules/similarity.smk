@@ -232,6 +232,39 @@ rule answers_table:
         prunesim("answers {wildcards.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
 
 
+for table, file in (("training", "history.csv"), ("overlap", "mask.safetensors")):
+    if table in TABLES:
+
+        rule:
+            name:
+                f"{table}_table"
+            input:
+                trained_files(file),
+            output:
+                table=report(
+                    f"<study>/tables/{table}.csv",
+                    caption="../report/tables.rst",
+                    category="Tables",
+                    labels={"table": table},
+                ),
+                record=f"<study>/provenance/tables/{table}.json",
+            log:
+                f"<study>/logs/tables/{table}.log",
+            localrule: True
+            conda:
+                "../../envs/analysis.yaml"
+            params:
+                code=code("table"),
+                software=software("analysis"),
+                plan=plan("replicates", "rounds", "methods"),
+                study=subpath(output.table, ancestor=2),
+                table=table,
+            shell:
+                prunesim(
+                    "table {params.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}"
+                )
+
+
 rule claims_table:
     """The claims of the literature, and those of the config, held against this study."""
     input:

@@ -26,3 +26,23 @@ def due_jobs(root, configfile):
         return {}
     table = done.stdout.partition("Job stats:\n")[2].partition("\ntotal ")[0].splitlines()[2:]
     return {rule: int(count) for rule, count in (line.split() for line in table) if rule != "default"}
+
+
+def rule_graph(root, configfiles=(), assignments=()):
+    """Return the graph of the rules of a study in the language of Graphviz, as ``snakemake --rulegraph`` prints it.
+
+    Raises
+    ------
+    PrunesimError
+        If Snakemake refuses.
+    """
+    words = ["--rulegraph", "--forceall", "--cores", "1"]
+    words += ["--configfile", *map(str, configfiles)] if configfiles else []
+    words += ["--config", *assignments] if assignments else []
+    done = subprocess.run(
+        [sys.executable, "-m", "snakemake", *words], cwd=root, capture_output=True, text=True, check=False
+    )
+    if done.returncode:
+        last = next((line for line in reversed(done.stderr.splitlines()) if line.strip()), "it said nothing")
+        raise PrunesimError(f"Snakemake refuses the graph of the rules in {root}: {last.strip()}")
+    return done.stdout

@@ -116,10 +116,11 @@ def _drawn(arguments, table, sheet, key):
     """Draw what is asked for and return the files."""
     files = []
     if arguments.figure:
-        from prunesim.figures import concepts
+        from prunesim.figures import concepts, plotted
         from prunesim.results.reading import read_whole_table
 
-        files.append(_save(concepts.draw, {"concept_layers": read_whole_table(table)}, arguments.figure, "concepts"))
+        shown = concepts.rows({"concept_layers": read_whole_table(table)}, LOOK)
+        files.append(_save(plotted.drawing_of(concepts.draw), shown, arguments.figure, "concepts"))
     if arguments.sheet:
         from prunesim.figures import concept_sheet
 

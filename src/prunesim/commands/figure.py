@@ -2,7 +2,7 @@
 
 import importlib
 
-from prunesim.figures import style
+from prunesim.figures import plotted, style
 from prunesim.figures.catalogue import FIGURES
 from prunesim.results.reading import parse_settings, read_table
 
@@ -16,13 +16,18 @@ def add_arguments(parser):
     )
     parser.add_argument("--svg", required=True, metavar="FILE", help="SVG file to write")
     parser.add_argument("--png", required=True, metavar="FILE", help="PNG file to write")
+    parser.add_argument("--csv", required=True, metavar="FILE", help="table to write, of exactly the numbers drawn")
+    parser.add_argument("--pdf", metavar="FILE", help="PDF file to write")
 
 
 def run(arguments):
-    """Draw the figure and write both files."""
+    """Draw the figure and write its files."""
     entry = FIGURES[arguments.name]
-    settings = parse_settings(arguments.settings, entry["settings"])
+    settings = parse_settings(arguments.settings, entry["settings"], optional=("width",))
     tables = {name: read_table(arguments.tables, name) for name in entry["tables"]}
     # By name, so that a figure does not depend on the modules of the others.
-    draw = importlib.import_module(entry["module"]).draw
-    style.render(draw, tables, settings, arguments.svg, arguments.png, title=arguments.name)
+    module = importlib.import_module(entry["module"])
+    shown = module.rows(tables, settings)
+    files = (arguments.svg, arguments.png)
+    style.render(plotted.drawing_of(module.draw), shown, settings, *files, title=arguments.name, pdf=arguments.pdf)
+    plotted.write_plotted(shown.rows, arguments.csv)

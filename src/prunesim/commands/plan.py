@@ -11,6 +11,7 @@ from prunesim.forecast.forecast import forecast
 from prunesim.forecast.jobs import Machine
 from prunesim.forecast.words import duration, scaled, size
 from prunesim.resolution.overlays import read_config
+from prunesim.study.forking import is_safe
 
 
 def add_arguments(parser):
@@ -65,6 +66,8 @@ def _machine(arguments, device):
         gpu_memory=arguments.gpu_memory * 1e9,
         tflops=arguments.throughput,
         overhead=arguments.overhead,
+        # As the workflow decides it, which asks where it runs.
+        forked=here and not arguments.gpus and is_safe(device),
     )
 
 

@@ -1,11 +1,15 @@
 """Test accuracy against the share of weights that remains."""
 
-from prunesim.figures import method_lines, style
-from prunesim.results.reading import base_of, summarise
+import pandas as pd
+
+from prunesim.figures import method_lines, plotted, style
+from prunesim.results.reading import base_of
+
+COLUMNS = ["shown", "method", "round", "replicate", "left", "value", "low", "high", "n"]
 
 
-def draw(tables, settings):
-    """Return the figure: one line a method, with the interval over replicates and each replicate as a point.
+def rows(tables, settings):
+    """Return what is shown, in per cent: means with intervals, replicates, and the mean of the dense networks.
 
     Parameters
     ----------
@@ -17,40 +21,38 @@ def draw(tables, settings):
     networks = tables["networks"].dropna(subset=["test_accuracy", "density"])
     networks = networks[networks["density"] > 0]
     if networks.empty:
-        return style.placeholder("networks.csv has no test accuracy: no network has been evaluated.")
+        return plotted.nothing("networks.csv has no test accuracy: no network has been evaluated.", COLUMNS)
     networks = networks.assign(accuracy=100 * networks["test_accuracy"], left=100 * networks["density"])
     is_dense = networks["method"] == "dense"
     methods = sorted(set(networks.loc[~is_dense, "method"]))
-
-    figure, axes = style.new_figure(style.COLUMN + method_lines.legend_width(methods), 2.6)
-    axis, means = axes[0, 0], []
-    for place, (method, look) in enumerate(method_lines.looks(methods or ["dense"]).items()):
+    parts = []
+    for method in methods or ["dense"]:
         # A chain may have a dense network of its own.
         base = is_dense & (base_of(networks, method) == "dense")
-        chain = networks[base | (networks["method"] == method)].sort_values(["round", "replicate"])
-        mean = summarise(chain, "round", "accuracy")
-        left = chain.groupby("round")["left"].mean().reindex(mean.index)
-        means += list(mean["mean"])
-        if len(methods) <= method_lines.MOST_BANDS:
-            size = 8 * style.scale() ** 2
-            axis.scatter(chain["left"], chain["accuracy"], s=size, color=look[0], alpha=0.6, linewidth=0, zorder=2)
-        method_lines.draw_line(axis, left, mean, method, look, place, len(methods))
+        parts += method_lines.rows_of(networks[base | (networks["method"] == method)], method, "accuracy", len(methods))
     if methods and is_dense.any():
-        level = networks.loc[is_dense, "accuracy"].mean()
-        axis.axhline(level, color="0.3", linestyle=(0, (4, 2)), linewidth=0.9 * style.scale(), zorder=1, label="dense")
+        parts.append(pd.DataFrame({"shown": ["dense"], "value": [networks.loc[is_dense, "accuracy"].mean()]}))
+    alone = networks.groupby(["method", "round"])["accuracy"].count().max() < 2
+    return plotted.Plotted(plotted.joined(parts, COLUMNS), style.ONE_REPLICATE if alone else "")
+
+
+def draw(shown, settings):
+    """Return the figure: one line a method, with the interval over replicates and each replicate as a point."""
+    lines = shown.rows[shown.rows["shown"] != "dense"]
+    level = plotted.pick(shown.rows, shown="dense")["value"]
+    methods = list(dict.fromkeys(lines["method"]))
+    figure, axes = style.new_figure(style.COLUMN + method_lines.legend_width(methods), 2.6)
+    axis = axes[0, 0]
+    for place, (method, look) in enumerate(method_lines.looks(methods).items()):
+        method_lines.draw_line(axis, plotted.pick(lines, method=method), method, look, place, len(methods))
+    if len(level):
+        axis.axhline(level.iloc[0], color="0.3", linestyle=(0, (4, 2)), linewidth=0.9 * style.scale(), zorder=1,
+                     label="dense")  # fmt: skip
     method_lines.add_legend(figure, axis, len(methods))
-    axis.set_xscale("log")
-    # Pruning goes on from left to right, as the rounds do.
-    axis.set_xlim(115, min(networks["left"].min(), 80) / 1.15)
-    style.percent_ticks(axis.xaxis, networks["left"].min())
+    method_lines.left_axis(axis, lines["left"].min())
     axis.locator_params(axis="y", nbins=6)
-    if len(methods) > method_lines.MOST_BANDS:
-        method_lines.bound(axis, means)
-    low, high = axis.get_ylim()
-    axis.set_ylim(low, min(high, 100 + 0.04 * (high - low)))
-    axis.set_xlabel("Weights remaining (%, log scale)")
+    method_lines.bound(axis, [*lines["value"], *level], most=100)
     axis.set_ylabel("Test accuracy (%)")
     style.faint_grid(axis)
-    if networks.groupby(["method", "round"])["accuracy"].count().max() < 2:
-        style.remark(figure, style.ONE_REPLICATE)
+    style.remark(figure, shown.note)
     return figure

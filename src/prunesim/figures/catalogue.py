@@ -1,7 +1,8 @@
 """The figures of a study as plain data: standard library only, so that a workflow can read it at no cost.
 
-Each figure is one module with a function ``draw(tables, settings)``. Modules are named here, not imported: a figure
-is drawn again when its own module changes, not when another one does.
+Each figure is one module with the functions ``rows(tables, settings)``, what it shows, and ``draw(shown, settings)``
+(see `prunesim.figures.plotted`). Modules are named here, not imported: a figure is drawn again when its own module
+changes, not when another one does.
 """
 
 FIGURES = {
@@ -110,7 +111,37 @@ FIGURES = {
         "category": "Pruning",
         "labels": {"figure": "residuals of ADMM"},
     },
+    "yardstick": {
+        "module": "prunesim.figures.yardstick",
+        "tables": ["similarity", "networks"],
+        "settings": ["measure", "context", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "pruning beside another training, layer by layer"},
+    },
+    "measures": {
+        "module": "prunesim.figures.measures",
+        "tables": ["similarity"],
+        "settings": ["context", "palette", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "measures side by side, and how alike they rank"},
+    },
+    "training": {
+        "module": "prunesim.figures.training",
+        "tables": ["training"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Accuracy",
+        "labels": {"figure": "training curves of each round"},
+    },
+    "overlap": {
+        "module": "prunesim.figures.overlap",
+        "tables": ["overlap"],
+        "settings": ["context", "dpi"],
+        "category": "Pruning",
+        "labels": {"figure": "what masks have in common, beside chance"},
+    },
 }
+# Those that a study has where ``figures.more`` names them.
+MORE = ("yardstick", "measures", "training", "overlap")
 
 # Figures that a rule of their own draws, because they show more than tables hold, by the table that goes with each.
 SHEETS = {"concept_sheet": "concepts"}
@@ -121,7 +152,7 @@ def sheets_of(tables):
     return [name for name, table in SHEETS.items() if table in tables]
 
 
-def figures_of(tables, methods):
+def figures_of(tables, methods, more=()):
     """Return the figures of a study by its tables and methods, as in `FIGURES`; those of ADMM only where there is some.
 
     Parameters
@@ -129,7 +160,10 @@ def figures_of(tables, methods):
     tables : collection of str
     methods : dict of str to dict
         Their settings; ``sparsity`` is read.
+    more : collection of str
+        Those of `MORE` that the study asks for.
     """
     admm = any(method["sparsity"] and method["sparsity"]["admm"] for method in methods.values())
     found = {name: about for name, about in FIGURES.items() if set(about["tables"]) <= set(tables)}
-    return {name: about for name, about in found.items() if name != "residuals" or admm}
+    left_out = {*MORE} - {*more} | (set() if admm else {"residuals"})
+    return {name: about for name, about in found.items() if name not in left_out}

@@ -4,8 +4,12 @@ import seaborn as sns
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from prunesim.figures import style
+from prunesim.figures import plotted, style
 
+COLUMNS = [
+    *("claim", "title", "estimate", "ci_low", "ci_high", "verdict", "verdict_holm", "p_holm"),
+    *("bound", "direction", "replicates"),
+]
 # Shape and word say the verdict; colour only repeats it.
 MARKS = {"supported": "o", "contradicted": "X", "inconclusive": "D"}
 TITLE_LETTERS = 92
@@ -14,10 +18,8 @@ ROW, TITLE_LINE, PANEL = 0.2, 0.15, 0.42  # inches
 SHADE = "0.94"
 
 
-def draw(tables, settings):
-    """Return the figure: full marks hold after Holm's correction, hollow ones by their own interval alone.
-
-    Panels have scales of their own, as each claim has its own unit. The shaded side is the one on which a claim holds.
+def rows(tables, settings):
+    """Return what is shown: the claims that have an estimate.
 
     Parameters
     ----------
@@ -27,24 +29,35 @@ def draw(tables, settings):
         Nothing but what `prunesim.figures.style.render` uses.
     """
     table = tables["claims"]
-    shown = table.dropna(subset=["estimate"])
-    if shown.empty:
-        return style.placeholder("claims.csv has no estimate of any claim.")
-    shown = shown.assign(kind=_kinds(shown), row=shown["claim"].str.partition("/")[2])
-    panels = [(rows["title"].iloc[0], rows) for _, rows in shown.groupby("kind", sort=False)]
+    found = table.dropna(subset=["estimate"])[COLUMNS]
+    if found.empty:
+        return plotted.nothing("claims.csv has no estimate of any claim.", COLUMNS)
+    lost = sorted(set(table.loc[table["estimate"].isna(), "title"]))
+    parts = [style.ONE_REPLICATE] if (found["replicates"] < 2).all() else []
+    parts += [f"Nothing to compute from: {'; '.join(lost)}."] if lost else []
+    return plotted.Plotted(found, " ".join(parts))
+
+
+def draw(shown, settings):
+    """Return the figure: full marks hold after Holm's correction, hollow ones by their own interval alone.
+
+    Panels have scales of their own, as each claim has its own unit. The shaded side is the one on which a claim holds.
+    """
+    found = shown.rows
+    found = found.assign(kind=_kinds(found), row=found["claim"].str.partition("/")[2])
+    panels = [(one["title"].iloc[0], one) for _, one in found.groupby("kind", sort=False)]
     titles = [style.wrapped(title, TITLE_LETTERS) for title, _ in panels]
     heights = [
-        PANEL + ROW * len(rows) + TITLE_LINE * (title.count("\n") + 1)
-        for title, (_, rows) in zip(titles, panels, strict=True)
+        PANEL + ROW * len(one) + TITLE_LINE * (title.count("\n") + 1)
+        for title, (_, one) in zip(titles, panels, strict=True)
     ]
     figure, axes = style.new_figure(
         2 * style.COLUMN, sum(heights) + 0.35, len(panels), 1, gridspec_kw={"height_ratios": heights}
     )
-    for axis, title, (_, rows) in zip(axes[:, 0], titles, panels, strict=True):
-        _panel(axis, title, rows.reset_index(drop=True))
+    for axis, title, (_, one) in zip(axes[:, 0], titles, panels, strict=True):
+        _panel(axis, title, one.reset_index(drop=True))
     _legend(figure)
-    lost = sorted(set(table.loc[table["estimate"].isna(), "title"]))
-    style.remark(figure, _remark(shown, lost))
+    style.remark(figure, shown.note)
     return figure
 
 
@@ -105,9 +118,3 @@ def _legend(figure):
                    label="hollow: not after Holm's correction")  # fmt: skip
     side = Patch(color=SHADE, label="side of the claim")
     figure.legend(handles=[*marks, alone, side], loc="outside lower center", ncols=5, frameon=False, fontsize="small")
-
-
-def _remark(shown, lost):
-    parts = [style.ONE_REPLICATE] if (shown["replicates"] < 2).all() else []
-    parts += [f"Nothing to compute from: {'; '.join(lost)}."] if lost else []
-    return " ".join(parts)

@@ -2,14 +2,15 @@
 
 import seaborn as sns
 
-from prunesim.figures import style
-from prunesim.results.reading import base_of, summarise
+from prunesim.figures import plotted, style
+from prunesim.results.reading import base_of
 
 MOST = 30
+COLUMNS = ["shown", "method", "class", "value", "low", "high", "n"]
 
 
-def draw(tables, settings):
-    """Return the figure: one panel a method, a class a bar, mean and interval over replicates.
+def rows(tables, settings):
+    """Return what is shown: mean and interval over replicates of what each class loses, by method.
 
     Of more classes than fit, those whose accuracy changes most are shown.
 
@@ -20,39 +21,51 @@ def draw(tables, settings):
     settings : dict
         Nothing but what `prunesim.figures.style.render` uses.
     """
-    rows = tables["classes"].dropna(subset=["accuracy"])
-    methods = sorted(set(rows.loc[rows["round"] > 0, "method"]))
+    found = tables["classes"].dropna(subset=["accuracy"])
+    methods = sorted(set(found.loc[found["round"] > 0, "method"]))
     if not methods:
-        return style.placeholder("classes.csv has no pruned network: there is no cost of pruning to draw.")
-    names = list(dict.fromkeys(rows["class"]))
-    costs = {method: summarise(class_costs(rows, method), "class", "cost") for method in methods}
-    shown = names
+        return plotted.nothing("classes.csv has no pruned network: there is no cost of pruning to draw.", COLUMNS)
+    names = list(dict.fromkeys(found["class"]))
+    costs = {method: plotted.means(class_costs(found, method), ["class"], "cost") for method in methods}
+    costs = {method: cost.set_index("class").reindex(names) for method, cost in costs.items()}
+    chosen = names
     if len(names) > MOST:
-        size = sum(cost["mean"].reindex(names).abs().fillna(0) for cost in costs.values())
+        size = sum(cost["value"].abs().fillna(0) for cost in costs.values())
         largest = set(size.sort_values(ascending=False, kind="stable").index[:MOST])
-        shown = [name for name in names if name in largest]
+        chosen = [name for name in names if name in largest]
+    parts = [cost.loc[chosen].reset_index().assign(method=method, shown="mean") for method, cost in costs.items()]
+    remarks = [f"The {MOST} of {len(names)} classes that change most."] if len(chosen) < len(names) else []
+    if found["replicate"].nunique() < 2:
+        remarks.append(style.ONE_REPLICATE)
+    return plotted.Plotted(plotted.joined(parts, COLUMNS), " ".join(remarks))
+
+
+def draw(shown, settings):
+    """Return the figure: one panel a method, a class a bar, with its interval as a line."""
+    methods = list(dict.fromkeys(shown.rows["method"]))
+    names = list(dict.fromkeys(shown.rows["class"]))
     figure, axes = style.new_figure(
-        max(style.COLUMN, 2.4 * len(methods)), 0.9 + 0.17 * len(shown), 1, len(methods), sharey=True, sharex=True
+        max(style.COLUMN, 2.4 * len(methods)), 0.9 + 0.17 * len(names), 1, len(methods), sharey=True, sharex=True
     )
     colours = sns.color_palette("colorblind", len(methods))
     for axis, method, colour in zip(axes.flat, methods, colours, strict=True):
-        cost = costs[method].reindex(shown).clip(-100, 100)
-        places = range(len(shown))
-        axis.barh(places, cost["mean"], color=colour, alpha=0.8)
-        known = cost["low"].notna().to_numpy()
-        at = [place for place, fine in zip(places, known, strict=True) if fine]
-        axis.hlines(at, cost["low"][known], cost["high"][known], color="0.2", linewidth=0.9 * style.scale())
+        cost = plotted.pick(shown.rows, method=method)[["value", "low", "high"]].astype(float).clip(-100, 100)
+        cost = cost.reset_index(drop=True)
+        axis.barh(cost.index, cost["value"], color=colour, alpha=0.8)
+        known = cost.dropna(subset=["low"])
+        axis.hlines(known.index, known["low"], known["high"], color="0.2", linewidth=0.9 * style.scale())
         axis.axvline(0, color="0.3", linewidth=0.8 * style.scale())
         axis.set_xlabel("Accuracy lost (percentage points)")
         if len(methods) > 1:
             axis.set_title(method)
-    axes[0, 0].set_yticks(range(len(shown)), shown)
+    values = shown.rows["value"].dropna()
+    low, high = min(0.0, values.min()), max(0.0, values.max())
+    room = 0.35 * (high - low) or 1.0
+    axes[0, 0].set_xlim(max(low - room, -104), min(high + room, 104))
+    axes[0, 0].set_yticks(range(len(names)), names)
     axes[0, 0].invert_yaxis()
     axes[0, 0].set_ylabel("Class")
-    remarks = [f"The {MOST} of {len(names)} classes that change most."] if len(shown) < len(names) else []
-    if rows["replicate"].nunique() < 2:
-        remarks.append(style.ONE_REPLICATE)
-    style.remark(figure, " ".join(remarks))
+    style.remark(figure, shown.note)
     return figure
 
 

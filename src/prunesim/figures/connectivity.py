@@ -2,36 +2,31 @@
 
 import seaborn as sns
 
-from prunesim.figures import style
+from prunesim.figures import method_lines, plotted, style
 from prunesim.results.connectivity import barriers
-from prunesim.results.reading import summarise
+
+COLUMNS = ["shown", "pair", "method", "round", "alpha", "recalibrated", "left", "value", "n"]
+ENDS = ["replicate_a", "round_a", "replicate_b", "round_b"]
 
 
-def draw(tables, settings):
-    """Return the figure: errors along the lines from the dense network to each round, and barriers against density.
+def rows(tables, settings):
+    """Return what is shown, in percentage points: errors along lines of one sort and method, and barriers.
 
-    The left panel shows the method with the most rounds, mean over replicates, with statistics of batch normalisation
-    taken anew where there are such; the right one the barrier over the mean of the ends (Frankle et al. 2020), full
-    with the statistics taken anew and dotted as interpolated, a colour a sort of pair.
+    Errors are of the method with the most rounds, mean over replicates, with statistics of batch normalisation taken
+    anew where there are such; barriers are those over the mean of the ends (Frankle et al. 2020).
 
     Parameters
     ----------
     tables : dict
         ``connectivity, networks``.
     settings : dict
-        ``palette``.
     """
     lines, networks = tables["connectivity"], tables["networks"]
     if lines.empty:
-        return style.placeholder("connectivity.csv is empty: no two networks have been connected.")
-    lines = lines.assign(
-        pair=[_pair(*ends) for ends in lines[["replicate_a", "round_a", "replicate_b", "round_b"]].values]
-    )
-    figure, axes = style.new_figure(2 * style.COLUMN, 2.7, 1, 2)
-    _errors(axes[0, 0], lines, settings["palette"])
+        return plotted.nothing("connectivity.csv is empty: no two networks have been connected.", COLUMNS)
+    lines = lines.assign(pair=[_pair(*ends) for ends in lines[ENDS].values])
     left = 100 * networks.groupby(["method", "round"])["density"].mean()
-    _barriers(axes[0, 1], lines, left[left > 0])
-    return figure
+    return plotted.Plotted(plotted.joined([_errors(lines), *_barriers(lines, left[left > 0])], COLUMNS))
 
 
 def _pair(replicate_a, round_a, replicate_b, round_b):
@@ -41,48 +36,68 @@ def _pair(replicate_a, round_a, replicate_b, round_b):
     return "dense and round" if round_a == 0 else "consecutive rounds"
 
 
-def _errors(axis, lines, palette):
+def _errors(lines):
     pair = next(
         name for name in ("dense and round", "consecutive rounds", "replicates") if (lines["pair"] == name).any()
     )
-    rows = lines[lines["pair"] == pair]
-    method = rows.groupby("method_b")["round_b"].nunique().idxmax()
-    rows = rows[(rows["method_b"] == method) & (rows["recalibrated"] == _best(rows))]
-    rounds = style.rounded(rows["round_b"])
+    found = lines[lines["pair"] == pair]
+    method = found.groupby("method_b")["round_b"].nunique().idxmax()
+    found = found[(found["method_b"] == method) & (found["recalibrated"] == _best(found))]
+    found = found.assign(round=found["round_b"], value=100 * found["test_error"])
+    found = plotted.cells(found, ["round", "alpha"])
+    return found.assign(shown="error", pair=pair, method=method)
+
+
+def _barriers(lines, left):
+    found = barriers(lines)
+    found = found[found["split"] == "test"]
+    found = found.assign(pair=[_pair(*ends) for ends in found[ENDS].values], value=100 * found["over_mean"])
+    sorts = sorted(set(zip(found["pair"], found["method_b"], strict=True)) - {("replicates", "dense")})
+    for pair, method in sorts:
+        for recalibrated in sorted(set(found["recalibrated"])):
+            mine = found[(found["pair"] == pair) & (found["recalibrated"] == recalibrated)]
+            # Dense networks of different replicates stand at the left of each method.
+            own = (mine["method_b"] == method) | ((mine["method_b"] == "dense") & (pair == "replicates"))
+            mean = plotted.cells(mine[own].rename(columns={"round_b": "round"}), ["round"])
+            x = [left.get((method if k else "dense", k), 100.0) for k in mean["round"]]
+            yield mean.assign(shown="barrier", pair=pair, method=method, recalibrated=recalibrated, left=x)
+
+
+def draw(shown, settings):
+    """Return the figure: errors along the lines from the dense network to each round, and barriers against density.
+
+    Barriers are full with the statistics taken anew and dotted as interpolated, a colour a sort of pair.
+    """
+    figure, axes = style.new_figure(2 * style.COLUMN, 2.7, 1, 2)
+    _draw_errors(axes[0, 0], plotted.pick(shown.rows, shown="error"), settings["palette"])
+    _draw_barriers(axes[0, 1], plotted.pick(shown.rows, shown="barrier"))
+    return figure
+
+
+def _draw_errors(axis, errors, palette):
+    rounds = style.rounded(errors["round"])
     for round_, colour in zip(rounds, style.round_colours(palette, len(rounds)), strict=True):
-        mean = 100 * rows[rows["round_b"] == round_].groupby("alpha")["test_error"].mean()
+        one = plotted.pick(errors, round=round_)
         named = round_ in (rounds[0], rounds[-1])
-        axis.plot(mean.index, mean, color=colour, label=f"round {round_}" if named else None)
+        axis.plot(one["alpha"], one["value"], color=colour, label=f"round {round_}" if named else None)
+    pair = errors["pair"].iloc[0]
     axis.set_xlabel(f"From {'first to second' if pair == 'replicates' else 'earlier to later'} (alpha), {pair}")
     axis.set_ylabel("Test error (%)")
     axis.legend(frameon=False, loc="best", fontsize="small")
     style.faint_grid(axis)
 
 
-def _barriers(axis, lines, left):
-    found = barriers(lines)
-    found = found[found["split"] == "test"]
-    found = found.assign(
-        pair=[_pair(*ends) for ends in found[["replicate_a", "round_a", "replicate_b", "round_b"]].values]
-    )
-    sorts = sorted(set(zip(found["pair"], found["method_b"], strict=True)) - {("replicates", "dense")})
+def _draw_barriers(axis, found):
+    sorts = list(dict.fromkeys(zip(found["pair"], found["method"], strict=True)))
     colours = sns.color_palette("colorblind", max(len(sorts), 1))
     best = _best(found)
     for (pair, method), colour in zip(sorts, colours, strict=False):
-        for recalibrated in sorted(set(found["recalibrated"])):
-            rows = found[(found["pair"] == pair) & (found["recalibrated"] == recalibrated)]
-            # Dense networks of different replicates stand at the left of each method.
-            own = (rows["method_b"] == method) | ((rows["method_b"] == "dense") & (pair == "replicates"))
-            mean = 100 * summarise(rows[own], "round_b", "over_mean")
-            x = [left.get((method if k else "dense", k), 100.0) for k in mean.index]
+        for recalibrated, one in plotted.pick(found, pair=pair, method=method).groupby("recalibrated"):
             line = "-" if recalibrated == best else ":"
-            axis.plot(x, mean["mean"], color=colour, linestyle=line, marker="o",
+            axis.plot(one["left"], one["value"], color=colour, linestyle=line, marker="o",
                       label=f"{pair}, {method}" if line == "-" else None)  # fmt: skip
     axis.axhline(2, color="0.6", linewidth=0.8 * style.scale(), zorder=0)
-    axis.set_xscale("log")
-    axis.set_xlim(115, min(left.min(), 80) / 1.15)
-    style.percent_ticks(axis.xaxis, left.min())
-    axis.set_xlabel("Weights remaining (%, log scale)")
+    method_lines.left_axis(axis, found["left"].min() if len(found) else 80)
     axis.set_ylabel("Barrier (percentage points)")
     if sorts:
         axis.legend(frameon=False, loc="best", fontsize="small")

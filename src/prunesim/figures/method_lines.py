@@ -2,7 +2,7 @@
 
 import seaborn as sns
 
-from prunesim.figures import style
+from prunesim.figures import plotted, style
 
 # Bands of more methods than this hide each other.
 MOST_BANDS = 3
@@ -23,16 +23,44 @@ def looks(methods):
     }
 
 
-def draw_line(axis, left, mean, method, look, place, count):
-    """Draw the line of a method with its interval over replicates.
+def rows_of(chain, method, value, count, left=None):
+    """Return what is drawn of a method: its means with intervals, and of few methods the replicates.
+
+    Parameters
+    ----------
+    chain : pandas.DataFrame
+        ``round, replicate``, the column `value`, and ``left`` if `left` is not given.
+    method : str
+    value : str
+    count : int
+        How many methods there are.
+    left : pandas.Series, optional
+        Weights that remain, in per cent, by round.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        ``shown, method, round, replicate, left, value, low, high, n`` as far as they have them.
+    """
+    mean = plotted.means(chain, ["round"], value)
+    if left is None:
+        left = chain.groupby("round")["left"].mean()
+        one = plotted.points(chain, ["round", "left"], value)
+    else:
+        one = plotted.points(chain, ["round"], value)
+        one = one.assign(left=one["round"].map(left))
+    parts = [mean.assign(left=mean["round"].map(left)), *([one] if count <= MOST_BANDS else [])]
+    return [part.assign(method=method) for part in parts]
+
+
+def draw_line(axis, rows, method, look, place, count):
+    """Draw the line of a method with its interval over replicates, and its replicates as points.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
-    left : pandas.Series
-        Weights that remain, by round.
-    mean : pandas.DataFrame
-        ``mean, low, high`` by round, as `prunesim.results.reading.summarise` returns it.
+    rows : pandas.DataFrame
+        From `rows_of`.
     method : str
     look : tuple
         One of `looks`.
@@ -40,20 +68,46 @@ def draw_line(axis, left, mean, method, look, place, count):
         Which of how many methods this is.
     """
     colour, marker, dashes = look
+    mean, one = (plotted.pick(rows, shown=shown).astype({"value": float}) for shown in ("mean", "replicate"))
+    left, value, low, high = (mean[column].to_numpy(float) for column in ("left", "value", "low", "high"))
+    size = 8 * style.scale() ** 2
+    if len(one):
+        axis.scatter(one["left"], one["value"], s=size, color=colour, alpha=0.6, linewidth=0, zorder=2)
     if count <= MOST_BANDS:
-        axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
-        axis.plot(left, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
+        axis.fill_between(left, low, high, color=colour, alpha=0.2, linewidth=0)
+        axis.plot(left, value, color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
         return
     moved = left * (1 + APART * (place - (count - 1) / 2))
-    axis.plot(moved, mean["mean"], color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
-    axis.vlines(moved, mean["low"], mean["high"], color=colour, linewidth=0.7 * style.scale(), alpha=0.6, zorder=2)
+    axis.plot(moved, value, color=colour, marker=marker, linestyle=dashes, label=method, zorder=3)
+    axis.vlines(moved, low, high, color=colour, linewidth=0.7 * style.scale(), alpha=0.6, zorder=2)
 
 
-def bound(axis, values):
-    """Let the means decide what is shown of an axis: intervals of few replicates may go beyond it."""
+def bound(axis, values, least=None, most=None):
+    """Let means and replicates decide what is shown of an axis: intervals of few replicates may go beyond it.
+
+    Parameters
+    ----------
+    axis : matplotlib.axes.Axes
+    values : sequence of float
+        Means and replicates.
+    least, most : float, optional
+        Beyond which there are no values.
+    """
     low, high = min(values), max(values)
     room = 0.3 * (high - low) or 0.1 * abs(high) or 1.0
-    axis.set_ylim(low - room, high + room)
+    bottom, top = low - room, high + room
+    edge = 0.04 * (top - bottom)
+    axis.set_ylim(
+        bottom if least is None else max(bottom, least - edge), top if most is None else min(top, most + edge)
+    )
+
+
+def left_axis(axis, least):
+    """Make the x axis that of the weights that remain: pruning goes on from left to right, as the rounds do."""
+    axis.set_xscale("log")
+    axis.set_xlim(115, min(least, 80) / 1.15)
+    style.percent_ticks(axis.xaxis, least)
+    axis.set_xlabel("Weights remaining (%, log scale)")
 
 
 def add_legend(figure, axis, count):

@@ -1,8 +1,10 @@
 """Lines along the layers, one a round: what the similarity and the density figure share."""
 
+from functools import partial
+
 import numpy as np
 
-from prunesim.figures import style
+from prunesim.figures import plotted, style
 
 MOST_NAMED = 12  # rounds in a legend
 MOST_BANDS = 3  # more bands than these hide each other
@@ -43,14 +45,50 @@ def new_panels(count, layers, labels):
     return figure, list(grid.flat[:count])
 
 
-def draw_rounds(axis, summary, colours, layers):
-    """Draw one line a round, with the interval as a band where it can be read: for few rounds, or the first and last.
+def rows_of(frame, value, layers, rounds):
+    """Return what is drawn of a method: means with intervals, and the replicates where there is a band.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``round, layer, replicate`` and the column `value`.
+    value : str
+    layers : list of str
+        In the order of the axis.
+    rounds : list of int
+        All that the figure shows.
+
+    Returns
+    -------
+    list of pandas.DataFrame
+        ``shown, round, layer, replicate, value, low, high, n``, as far as they have them, in the order of the layers.
+    """
+    parts = [
+        plotted.means(frame, ["round", "layer"], value),
+        plotted.points(frame[frame["round"].isin(banded(rounds))], ["round", "layer"], value),
+    ]
+    return [part.sort_values(["round", "layer"], key=partial(_order, layers), kind="stable") for part in parts]
+
+
+def _order(layers, column):
+    return column.map({layer: index for index, layer in enumerate(layers)}) if column.name == "layer" else column
+
+
+def banded(rounds):
+    """Return the rounds whose interval can be read: all of few, or the first and the last."""
+    return list(rounds) if len(rounds) <= MOST_BANDS else [min(rounds), max(rounds)]
+
+
+def draw_rounds(axis, rows, colours, layers):
+    """Draw one line a round, with the interval as a band and the replicates as points where they can be read.
+
+    Bands do not move the limits of the axis: those of few replicates would hide the lines.
 
     Parameters
     ----------
     axis : matplotlib.axes.Axes
-    summary : pandas.DataFrame
-        From `prunesim.results.reading.summarise`, indexed by round and layer.
+    rows : pandas.DataFrame
+        From `rows_of`.
     colours : dict of int to tuple
         The colour of each round.
     layers : list of str
@@ -62,18 +100,23 @@ def draw_rounds(axis, summary, colours, layers):
         Of the rounds that have a value.
     """
     places = np.arange(len(layers))
-    present = set(summary.index.get_level_values(0))
+    mean = plotted.pick(rows, shown="mean").set_index(["round", "layer"])[["value", "low", "high"]].astype(float)
+    ones = plotted.pick(rows, shown="replicate")
+    present = set(mean.index.get_level_values(0))
     lines = {}
     for index, (round_, colour) in enumerate(colours.items()):
         if round_ not in present:
             continue
-        values = summary.loc[round_].reindex(layers)
-        if len(colours) <= MOST_BANDS or round_ in (min(colours), max(colours)):
+        values = mean.loc[round_].reindex(layers)
+        if round_ in banded(colours):
             band = widened(places, values["low"], values["high"])
             axis.fill_between(*band, color=colour, alpha=0.2, linewidth=0)
+            one = plotted.pick(ones, round=round_)
+            at = [layers.index(layer) for layer in one["layer"]]
+            axis.scatter(at, one["value"], s=5 * style.scale() ** 2, color=colour, alpha=0.6, linewidth=0, zorder=2.5)
         (lines[round_],) = axis.plot(
             places,
-            values["mean"],
+            values["value"],
             color=colour,
             marker=style.MARKERS[index % len(style.MARKERS)],
             markeredgecolor="white",

@@ -2,33 +2,40 @@
 
 import numpy as np
 
-from prunesim.figures import heatmaps, style
+from prunesim.figures import heatmaps, plotted, style
 from prunesim.results.reading import gaps, reason, select
 
 MOST_VECTOR_CELLS = 3000
+KEYS = ["method", "layer", "round_a", "round_b"]
 
 
-def draw(tables, settings):
-    """Return the figure: one panel a method and layer, the earlier round down, the later round across.
+def rows(tables, settings):
+    """Return what is shown: one row a method, layer, earlier and later round, mean over replicates.
 
     Parameters
     ----------
     tables : dict
         ``similarity``.
     settings : dict
-        ``measure``, ``palette``, ``layers``.
+        ``measure``, ``layers``.
     """
     measure, layers = settings["measure"], settings["layers"]
-    rows = select(tables["similarity"], "rounds", measure)
-    rows = rows[rows["layer_b"].isin(layers)]
-    if rows["value"].isna().all():
-        return style.placeholder(
-            f"No value of {measure} to draw: {reason(rows) or 'no rounds have been compared with each other'}."
-        )
-    methods = sorted(set(rows["method_b"]))
-    rounds = style.rounded([*rows["round_a"], *rows["round_b"]])
-    means = rows.groupby(["method_b", "layer_b", "round_a", "round_b"])["value"].mean()
-    map_ = heatmaps.colours(settings["palette"], measure)
+    found = select(tables["similarity"], "rounds", measure)
+    found = found.rename(columns={"method_b": "method", "layer_b": "layer"})
+    found = found[found["layer"].isin(layers)]
+    if found["value"].isna().all():
+        why = reason(found) or "no rounds have been compared with each other"
+        return plotted.nothing(f"No value of {measure} to draw: {why}.", [*KEYS, "value", "n"])
+    return plotted.Plotted(plotted.cells(found, KEYS), " ".join(gaps(found, layers)))
+
+
+def draw(shown, settings):
+    """Return the figure: one panel a method and layer, the earlier round down, the later round across."""
+    layers = settings["layers"]
+    methods = sorted(set(shown.rows["method"]))
+    rounds = style.rounded([*shown.rows["round_a"], *shown.rows["round_b"]])
+    means = shown.rows.set_index(KEYS)["value"]
+    map_ = heatmaps.colours(settings["palette"], settings["measure"])
     ends = heatmaps.limits(means)
     # The earlier round is never the last one, the later one never the dense network.
     earlier, later = rounds[:-1], rounds[1:]
@@ -52,8 +59,8 @@ def draw(tables, settings):
             heatmaps.number_ticks(axis.yaxis, earlier, shown=index % columns == 0)
     figure.supxlabel("Later round", fontsize="medium")
     figure.supylabel("Earlier round (0: dense)", fontsize="medium")
-    heatmaps.colour_bar(figure, axes, style.measure_label(measure))
-    style.remark(figure, " ".join(gaps(rows.rename(columns={"layer_b": "layer"}), layers)))
+    heatmaps.colour_bar(figure, axes, style.measure_label(settings["measure"]))
+    style.remark(figure, shown.note)
     return figure
 
 

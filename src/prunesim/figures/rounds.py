@@ -1,28 +1,34 @@
 """Heat map of the similarity of the dense network and each round: layer by round."""
 
-from prunesim.figures import heatmaps, style
+from prunesim.figures import heatmaps, plotted, style
 from prunesim.results.reading import dense_to_rounds, gaps, reason
 
 
-def draw(tables, settings):
-    """Return the figure: one panel a method, layers down, rounds across, mean over replicates.
+def rows(tables, settings):
+    """Return what is shown: one row a method, layer and round, mean over replicates.
 
     Parameters
     ----------
     tables : dict
         ``similarity``.
     settings : dict
-        ``measure``, ``palette``, ``layers``.
+        ``measure``, ``layers``.
     """
     measure, layers = settings["measure"], settings["layers"]
-    rows = dense_to_rounds(tables["similarity"], measure)
-    rows = rows[rows["layer"].isin(layers)]
-    if rows["value"].isna().all():
-        why = reason(rows) or "no pruned network has been compared with the dense one"
-        return style.placeholder(f"No value of {measure} to draw: {why}.")
-    methods, rounds = sorted(set(rows["method"])), style.rounded(rows["round"])
-    means = rows.groupby(["method", "layer", "round"])["value"].mean()
-    map_ = heatmaps.colours(settings["palette"], measure)
+    found = dense_to_rounds(tables["similarity"], measure)
+    found = found[found["layer"].isin(layers)]
+    if found["value"].isna().all():
+        why = reason(found) or "no pruned network has been compared with the dense one"
+        return plotted.nothing(f"No value of {measure} to draw: {why}.", ["method", "layer", "round", "value", "n"])
+    return plotted.Plotted(plotted.cells(found, ["method", "layer", "round"]), " ".join(gaps(found, layers)))
+
+
+def draw(shown, settings):
+    """Return the figure: one panel a method, layers down, rounds across; ``palette`` of the settings."""
+    layers = settings["layers"]
+    methods, rounds = sorted(set(shown.rows["method"])), style.rounded(shown.rows["round"])
+    means = shown.rows.set_index(["method", "layer", "round"])["value"]
+    map_ = heatmaps.colours(settings["palette"], settings["measure"])
     ends = heatmaps.limits(means)
     width = max(1.6 if len(methods) > 1 else 2.1, 0.19 * len(rounds))
     figure, axes = style.new_figure(
@@ -37,6 +43,6 @@ def draw(tables, settings):
         if len(methods) > 1:
             axis.set_title(method)
     axes[0, 0].set_ylabel("Layer, from input to output")
-    heatmaps.colour_bar(figure, axes, style.measure_label(measure))
-    style.remark(figure, " ".join(gaps(rows, layers)))
+    heatmaps.colour_bar(figure, axes, style.measure_label(settings["measure"]))
+    style.remark(figure, shown.note)
     return figure

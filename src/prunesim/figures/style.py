@@ -3,6 +3,7 @@
 import math
 
 import matplotlib
+import matplotlib.font_manager
 import matplotlib.style
 import numpy as np
 import seaborn as sns
@@ -17,6 +18,8 @@ from prunesim.storage.files import atomic_path
 
 CONTEXTS = ("paper", "notebook", "talk", "poster")
 COLUMN = 3.5  # inches, one column of a journal
+WIDTHS = {"single": COLUMN, "double": 7.2}
+LEAST_TYPE = 5.0  # points, of the smallest letters in a column
 FONT_SCALE = 0.84  # seaborn's paper type is made for a page; a column needs 8 points
 REMARK_LETTER, REMARK_LINE = 0.062, 0.125  # inches
 ONE_REPLICATE = "One replicate, so no interval."
@@ -34,32 +37,73 @@ def rounded(numbers):
     return sorted({int(number) for number in numbers})
 
 
-def render(draw, tables, settings, svg, png, title):
-    """Draw one figure and write it as SVG and PNG.
+def render(draw, data, settings, svg, png, title, pdf=None):
+    """Draw one figure and write it as SVG and PNG, and as PDF if asked for.
 
     The files depend on nothing but the arguments: the user's matplotlibrc is set aside, the identifiers in the SVG are
-    hashed from a constant and no date is written. Both formats come from the same drawing.
+    hashed from a constant and no date is written. All formats come from the same drawing.
 
     Parameters
     ----------
     draw : callable
-        ``draw(tables, settings)``, returns a `matplotlib.figure.Figure`.
-    tables : dict of str to pandas.DataFrame
+        ``draw(data, settings)``, returns a `matplotlib.figure.Figure`.
+    data
+        What it draws: `prunesim.figures.plotted.Plotted`, or tables.
     settings : dict
+        ``context`` and ``dpi``; ``width`` (see `WIDTHS`) where a figure is to fit a column.
     svg, png : path-like
     title : str
-        Written into the metadata of both files.
+        Written into the metadata of all files.
+    pdf : path-like, optional
+        Its fonts are embedded as TrueType, so that text stays text.
     """
-    with drawing(settings):
-        figure = draw(tables, settings)
+    inches, factor = None, 1.0
+    if settings.get("width"):
+        with drawing(settings):
+            inches, factor = fitted(draw(data, settings), settings["width"])
+    with drawing(settings, factor):
+        figure = draw(data, settings)
+        if inches:
+            figure.set_figwidth(inches)
         with atomic_path(svg) as temporary:
             figure.savefig(temporary, format="svg", dpi=300, metadata={"Date": None, "Title": title})
         with atomic_path(png) as temporary:
             figure.savefig(temporary, format="png", dpi=settings["dpi"], metadata={"Title": title})
+        if pdf:
+            with atomic_path(pdf) as temporary:
+                metadata = {"CreationDate": None, "Title": title}
+                figure.savefig(temporary, format="pdf", dpi=300, metadata=metadata)
 
 
-def drawing(settings):
+def fitted(figure, width):
+    """Return the width of a figure that fits a column, and by how much all in it is made smaller (1: not at all).
+
+    A figure whose letters would be smaller than `LEAST_TYPE` in a single column takes two.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        As wide as its content needs.
+    width : {"single", "double"}
+
+    Returns
+    -------
+    inches, factor : float
+    """
+    factors = {one: min(1.0, inches / figure.get_figwidth()) for one, inches in WIDTHS.items()}
+    small = matplotlib.font_manager.FontProperties(size="small").get_size_in_points()
+    chosen = width if factors[width] * small >= LEAST_TYPE else "double"
+    return WIDTHS[chosen], factors[chosen]
+
+
+def drawing(settings, factor=1.0):
     """Return the context in which figures are drawn and saved; what was set before is put back at its end.
+
+    Parameters
+    ----------
+    settings : dict
+    factor : float
+        By how much everything is larger than it would be.
 
     Raises
     ------
@@ -72,14 +116,14 @@ def drawing(settings):
     dpi = settings["dpi"]
     if isinstance(dpi, bool) or not isinstance(dpi, (int, float)) or not 10 <= dpi <= 2400:
         raise PrunesimError(f"figures.dpi is {dpi!r}; a number from 10 to 2400 is right.")
-    return matplotlib.style.context(["default", _parameters(context)])
+    return matplotlib.style.context(["default", _parameters(context, factor)])
 
 
-def _parameters(context):
-    size = sns.plotting_context(context)["font.size"] / sns.plotting_context("paper")["font.size"]
+def _parameters(context, factor):
+    size = factor * sns.plotting_context(context)["font.size"] / sns.plotting_context("paper")["font.size"]
     return {
         **sns.axes_style("ticks"),
-        **sns.plotting_context(context, font_scale=FONT_SCALE),
+        **sns.plotting_context(context, font_scale=FONT_SCALE * factor),
         "font.sans-serif": ["DejaVu Sans"],
         "axes.linewidth": 0.8 * size,
         "xtick.major.width": 0.8 * size,
@@ -92,6 +136,8 @@ def _parameters(context):
         # Outlines instead of font names: the page looks the same where DejaVu is not installed.
         "svg.fonttype": "path",
         "svg.hashsalt": "prunesim",
+        # TrueType, whole letters: what journals ask for, where PDF would hold outlines of Type 3.
+        "pdf.fonttype": 42,
     }
 
 

@@ -1,78 +1,131 @@
 """Similarity of networks of one width against the width, before and after training, and across widths."""
 
 import numpy as np
+import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from prunesim.figures import heatmaps, style
+from prunesim.figures import heatmaps, plotted, style
 from prunesim.results.reading import gaps
 from prunesim.results.width_groups import STATES, across_widths, in_width, mean_of_pairs, measure_shown
 
 # How far trained and untrained networks of a width stand apart, of the place on the logarithmic axis.
 APART = 1.025
+COLUMNS = [
+    *("measure", "quantity", "shown", "layer", "units", "trained", "width", "width_b", "value", "low", "high", "n")
+]
 
 
-def draw(tables, settings):
-    """Return the figure: a row a layer; raw similarity and calibrated score against the width, and trained widths
-    against each other.
+def rows(tables, settings):
+    """Return what is shown of each layer: pairs of networks of one width, their means and null; means across widths.
 
-    A line goes through the means over all pairs of networks of one width, bars are 95 % intervals over networks
-    (`prunesim.results.width_groups`), points single pairs, dotted lines the null.
+    Intervals are those over networks (`prunesim.results.width_groups`).
 
     Parameters
     ----------
     tables : dict
         ``widths``.
     settings : dict
-        ``palette``.
     """
     table = tables["widths"]
     if table["value"].isna().all():
-        return style.placeholder("widths.csv has no value: no two networks could be compared.")
-    measure, layers = measure_shown(table), list(dict.fromkeys(table["layer"]))
-    columns = ["value", *(["calibrated"] if table["calibrated"].notna().any() else [])]
-    size = len(layers), len(columns) + 1
-    figure, axes = style.new_figure(1.05 * style.COLUMN * (len(columns) + 1) * 0.72, 2.3 * len(layers), *size)
-    pairs = in_width(table)
-    for row, layer in zip(axes, layers, strict=True):
-        for axis, column in zip(row, columns, strict=False):
-            _lines(axis, pairs[pairs["layer"] == layer], column)
-            label = style.measure_label(measure) if column == "value" else "Calibrated score, 0 is chance"
-            axis.set_ylabel(label)
-            axis.set_title(f"{layer}{_filters(table[table['layer'] == layer])}")
-        _matrix(row[-1], table[table["layer"] == layer], measure, settings["palette"])
-    axes[0, 0].legend(frameon=False, loc="best", fontsize="small")
-    networks = len({*pairs["replicate_a"], *pairs["replicate_b"]})
+        return plotted.nothing("widths.csv has no value: no two networks could be compared.", COLUMNS)
+    layers, pairs = list(dict.fromkeys(table["layer"])), in_width(table)
+    quantities = ["value", *(["calibrated"] if table["calibrated"].notna().any() else [])]
+    parts = []
+    for layer in layers:
+        here, mine = table[table["layer"] == layer], pairs[pairs["layer"] == layer]
+        own = [part for quantity in quantities for part in _of_lines(mine, quantity)]
+        matrix = across_widths(here[here["trained"] == "yes"], "value").rename_axis(index="width", columns="width_b")
+        own.append(_cells(matrix, sorted({*here["width_a"], *here["width_b"]})))
+        units = {*here["filters_a"], *here["filters_b"]}
+        units = units.pop() if len(units) == 1 else np.nan
+        parts += [part.assign(layer=layer, units=units) for part in own]
     remarks = gaps(pairs[pairs["trained"] == "yes"], layers)
-    if networks < 3:
+    if len({*pairs["replicate_a"], *pairs["replicate_b"]}) < 3:
         remarks.append("Two networks of each width, so no interval.")
-    style.remark(figure, " ".join(remarks))
+    found = plotted.joined(parts, COLUMNS).assign(measure=measure_shown(table))
+    return plotted.Plotted(found, " ".join(remarks))
+
+
+def _of_lines(pairs, quantity):
+    """Return the pairs, means and null of a layer, of untrained and trained networks."""
+    for trained in STATES:
+        mine = pairs[pairs["trained"] == trained]
+        each = mine[["width_a", quantity]].rename(columns={"width_a": "width", quantity: "value"})
+        each = each.sort_values(["width", "value"]).assign(shown="pair")
+        means = []
+        for width in sorted(set(pairs["width_a"])):
+            one = mine[mine["width_a"] == width]
+            mean, low, high = mean_of_pairs(one, quantity)[:3]
+            means.append({"shown": "mean", "width": width, "value": mean, "low": low, "high": high, "n": len(one)})
+            if quantity == "value":
+                null = {"value": one["null"].mean(), "n": one["null"].count()}
+                means.append({"shown": "null", "width": width, **null})
+        for part in (each, pd.DataFrame(means)):
+            yield part.assign(quantity=quantity, trained=trained)
+
+
+def _cells(matrix, widths):
+    """Return the means of all pairs of widths, of trained networks, as rows; empty where there is none."""
+    matrix = matrix.reindex(index=widths, columns=widths)
+    return pd.DataFrame(
+        [
+            {
+                "shown": "across",
+                "quantity": "value",
+                "trained": "yes",
+                "width": a,
+                "width_b": b,
+                "value": matrix.loc[a, b],
+            }
+            for a in widths
+            for b in widths
+        ]
+    )
+
+
+def draw(shown, settings):
+    """Return the figure: a row a layer; raw similarity and calibrated score against the width, and trained widths
+    against each other.
+
+    A line goes through the means over all pairs of networks of one width, points are pairs, dotted lines the null.
+    """
+    found, measure = shown.rows, shown.rows["measure"].iloc[0]
+    layers, quantities = list(dict.fromkeys(found["layer"])), list(dict.fromkeys(found["quantity"]))
+    size = len(layers), len(quantities) + 1
+    figure, axes = style.new_figure(1.05 * style.COLUMN * (len(quantities) + 1) * 0.72, 2.3 * len(layers), *size)
+    for row, layer in zip(axes, layers, strict=True):
+        here = plotted.pick(found, layer=layer)
+        for axis, quantity in zip(row, quantities, strict=False):
+            _lines(axis, plotted.pick(here[here["shown"] != "across"], quantity=quantity), quantity)
+            axis.set_ylabel(style.measure_label(measure) if quantity == "value" else "Calibrated score, 0 is chance")
+            units = here["units"].iloc[0]
+            axis.set_title(f"{layer}, all units" if np.isnan(units) else f"{layer}, {units:.0f} units")
+        _matrix(row[-1], plotted.pick(here, shown="across"), measure, settings["palette"])
+    axes[0, 0].legend(frameon=False, loc="best", fontsize="small")
+    style.remark(figure, shown.note)
     return figure
 
 
-def _filters(rows):
-    counts = {*rows["filters_a"], *rows["filters_b"]}
-    return f", {counts.pop():.0f} units" if len(counts) == 1 else ", all units"
-
-
-def _lines(axis, pairs, column):
-    widths = sorted(set(pairs["width_a"]))
+def _lines(axis, found, quantity):
+    widths = sorted(set(found["width"]))
     colours = dict(zip(STATES, sns.color_palette("colorblind", 2)[::-1], strict=True))
     for place, (trained, name) in enumerate(STATES.items()):
-        rows, colour = pairs[pairs["trained"] == trained], colours[trained]
+        mine, colour = plotted.pick(found, trained=trained), colours[trained]
         moved = APART ** (2 * place - 1)
-        found = [mean_of_pairs(rows[rows["width_a"] == width], column) for width in widths]
-        mean, low, high = np.array([one[:3] for one in found]).T
-        x = np.array(widths) * moved
+        each, mean, null = (plotted.pick(mine, shown=sort) for sort in ("pair", "mean", "null"))
+        x = mean["width"].to_numpy(float) * moved
         axis.plot(
-            rows["width_a"] * moved, rows[column], ".", color=colour, alpha=0.35, zorder=2, markersize=2 * style.scale()
+            each["width"] * moved, each["value"], ".", color=colour, alpha=0.35, zorder=2, markersize=2 * style.scale()
         )
-        axis.plot(x, mean, color=colour, marker=style.MARKERS[place], label=name, zorder=3)
+        axis.plot(x, mean["value"], color=colour, marker=style.MARKERS[place], label=name, zorder=3)
+        low, high = (mean[end].to_numpy(float) for end in ("low", "high"))
         axis.vlines(x, low, high, color=colour, linewidth=0.9 * style.scale(), zorder=3)
-        if column == "value":
-            null = rows.groupby("width_a")["null"].mean().reindex(widths)
-            axis.plot(x, null, color=colour, linestyle=":", zorder=1, label="by chance" if place else None)
-    _bound(axis, [*pairs[column], *(pairs["null"] if column == "value" else [0])])
+        if len(null):
+            axis.plot(x, null["value"], color=colour, linestyle=":", zorder=1, label="by chance" if place else None)
+    values = found.loc[found["shown"].isin(["pair", "null"]), "value"].astype(float)
+    _bound(axis, [*values, *([] if quantity == "value" else [0])])
     _width_ticks(axis, widths)
     axis.locator_params(axis="y", nbins=6)
     axis.set_xlabel("Width (log scale)")
@@ -95,10 +148,10 @@ def _width_ticks(axis, widths):
     axis.set_xlim(widths[0] / room, widths[-1] * room)
 
 
-def _matrix(axis, rows, measure, palette):
+def _matrix(axis, found, measure, palette):
     """Draw the means of all pairs of widths, of trained networks."""
-    matrix = across_widths(rows[rows["trained"] == "yes"], "value")
-    widths = sorted(set(rows["width_a"]) | set(rows["width_b"]))
+    widths = sorted(set(found["width"]))
+    matrix = found.pivot_table(index="width", columns="width_b", values="value")
     matrix = matrix.reindex(index=widths[::-1], columns=widths)
     matrix.index, matrix.columns = ([f"{x:g}" for x in side] for side in (matrix.index, matrix.columns))
     ends = heatmaps.limits(matrix.to_numpy()) if matrix.notna().to_numpy().any() else (0, 1)

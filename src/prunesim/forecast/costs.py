@@ -28,6 +28,9 @@ START_UP = {
     "explore": 0.15,
     "verify": 0.12,
 }
+# The same where jobs are forked from a process that has imported their libraries (`prunesim.serving`): the Python that
+# hands the job over, and what the child does.
+FORKED_START_UP = dict.fromkeys(START_UP, 0.1)
 # Seconds and bytes that a row of similarity.csv takes on its way into the explorer; 1 GB for a million of them.
 EXPLORED_ROW = {"seconds": 2e-5, "memory": 1e3}
 # Seconds of Snakemake itself: to start, and for each job it starts, one after the other.

@@ -43,6 +43,8 @@ class Machine(NamedTuple):
         Of a GPU in training; None takes `costs.GPU_TFLOPS`.
     overhead : float
         Seconds that a job takes beside itself: a queue, a container, an environment.
+    forked : bool
+        Whether jobs are forked from a process that has imported their libraries.
     """
 
     nodes: int = 1
@@ -52,6 +54,7 @@ class Machine(NamedTuple):
     gpu_memory: float | None = None
     tflops: float | None = None
     overhead: float = 0.0
+    forked: bool = False
 
 
 class Job(NamedTuple):
@@ -156,7 +159,8 @@ class _Rules:
 
     def job(self, rule, name, needs, verb, seconds, **values):
         writes = values.pop("writes", {})
-        started = costs.START_UP[verb] + costs.SNAKEMAKE["job"] + self.machine.overhead
+        start_up = costs.FORKED_START_UP if self.machine.forked else costs.START_UP
+        started = start_up[verb] + costs.SNAKEMAKE["job"] + self.machine.overhead
         writes = {**writes, "records": writes.get("records", 0) + NOTES_BYTES}
         return Job(rule, name, needs, started + seconds, writes=writes, **values)
 
@@ -544,6 +548,11 @@ class _Rules:
                 if name in ("concepts", "concept_layers")
             ),
             *(
+                self.job(f"{name}_table", f"tables/{name}", networks, "table", 0)
+                for name in ("training", "overlap")
+                if name in tables_of(self.config)
+            ),
+            *(
                 [self.job("widths_table", "tables/widths", of_widths, "table", reading[len(of_widths)])]
                 if of_widths
                 else []
@@ -552,7 +561,7 @@ class _Rules:
         ]
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
-            for name, about in figures_of(tables_of(self.config), self.methods).items()
+            for name, about in figures_of(tables_of(self.config), self.methods, self.config["figures"]["more"]).items()
         ]
         figures += [
             self.job(name, f"figures/{name}", dissected[:1], "figure", 0) for name in sheets_of(tables_of(self.config))

@@ -15,6 +15,8 @@ STEPS = re.compile(r"(\d+) of (\d+) steps \(")
 COUNT = re.compile(r"(\w+) +(\d+)$")
 HEAD = re.compile(r"  (Command|Snakefile|Working directory|Host|Config file\(s\)): (.*)$")
 CORES = re.compile(r"Provided (?:cores|remote nodes): (\d+)")
+# Where each job starts a Python of its own: in conda environments, and on a cluster.
+APART = re.compile(r"\s(--use-conda|--sdm|--software-deployment-method|--executor|-e)\s|profiles/slurm")
 HINT = " (check log file(s) for error details)"
 
 
@@ -82,6 +84,11 @@ class Run:
     @property
     def began(self):
         return time.mktime(time.strptime(self.path.name[:17], "%Y-%m-%dT%H%M%S"))
+
+    @property
+    def forks(self):
+        """Whether its jobs are forked from one process, where that is safe."""
+        return not APART.search(f"{self.head.get('Command', '')} ")
 
     def running(self):
         """Return the jobs that have been started and have not ended, in their order."""

@@ -12,8 +12,11 @@ from prunesim.progress.left import left_by_forecast, left_by_pace
 from prunesim.progress.process import writer
 from prunesim.progress.run_log import study_runs
 from prunesim.progress.trainings import trainings
+from prunesim.study.forking import is_safe
 
 STATES = ("not started", "running", "halted", "unknown", "killed", "failed", "stopped", "ended", "finished")
+# In which a run may still do something.
+ALIVE = ("running", "halted", "unknown")
 
 
 def study_status(folder, files=(), settings=(), root=None, now=None):
@@ -45,35 +48,52 @@ def study_status(folder, files=(), settings=(), root=None, now=None):
     PrunesimError
         If this is no folder of a study, or there is a mistake in the config that is given.
     """
-    folder, now = Path(os.path.abspath(folder)), time.time() if now is None else now
-    if folder.parent.name != "results":
-        raise PrunesimError(f"{folder} is no folder of a study; give results/<study>.")
-    place, study = folder.parents[1], folder.name
-    run = next(study_runs(place, study), None)
-    jobs, dataset, notes = _jobs(place, study, run, files, settings, root)
-    recorded = _recorded(folder, {job.name for job in jobs}, dataset)
-    if run is None and not jobs and not folder.is_dir():
-        raise PrunesimError(f"There is no {folder}, and no run of it. {' '.join(notes)}".strip())
-    state = _state(run, jobs, recorded)
-    running = run.running() if run and state in ("running", "halted", "unknown") else []
-    result = {
-        "study": study,
-        "state": state,
-        "run": run and _run(run),
-        "jobs": len(jobs) or None,
-        "recorded": len(recorded) if jobs else None,
-        "running": [_job(job, study) | {"seconds": max(now - job.started, 0.0)} for job in running],
-        "failed": [_failed(job, study, place) for job in (run.failed() if run else [])],
-        "left": {"forecast": None, "measured": None},
-        "trainings": trainings(folder),
-        "notes": notes,
-    }
-    if state in ("running", "halted", "unknown"):
-        forecast, measured = left_by_forecast(run, study, jobs, recorded, now) if jobs else (None, None)
-        if forecast is None:
-            measured = left_by_pace(run, now)
-        result["left"] = {"forecast": forecast, "measured": measured}
-    return result
+    return Watched(folder, files, settings, root).status(now)
+
+
+class Watched:
+    """A study that is asked more than once what it is doing; parameters as of `study_status`.
+
+    The jobs of its config are counted once a run.
+    """
+
+    def __init__(self, folder, files=(), settings=(), root=None):
+        self.folder = Path(os.path.abspath(folder))
+        if self.folder.parent.name != "results":
+            raise PrunesimError(f"{self.folder} is no folder of a study; give results/<study>.")
+        self.config, self.counted = (files, settings, root), None
+
+    def status(self, now=None):
+        """Return what the study is doing now; see `study_status`."""
+        now = time.time() if now is None else now
+        folder, place, study = self.folder, self.folder.parents[1], self.folder.name
+        run = next(study_runs(place, study), None)
+        if self.counted is None or self.counted[0] != (run and run.path):
+            self.counted = run and run.path, _jobs(place, study, run, *self.config)
+        jobs, dataset, notes = self.counted[1]
+        recorded = _recorded(folder, {job.name for job in jobs}, dataset)
+        if run is None and not jobs and not folder.is_dir():
+            raise PrunesimError(f"There is no {folder}, and no run of it. {' '.join(notes)}".strip())
+        state = _state(run, jobs, recorded)
+        running = run.running() if run and state in ALIVE else []
+        result = {
+            "study": study,
+            "state": state,
+            "run": run and _run(run),
+            "jobs": len(jobs) or None,
+            "recorded": len(recorded) if jobs else None,
+            "running": [_job(job, study) | {"seconds": max(now - job.started, 0.0)} for job in running],
+            "failed": [_failed(job, study, place) for job in (run.failed() if run else [])],
+            "left": {"forecast": None, "measured": None},
+            "trainings": trainings(folder),
+            "notes": notes,
+        }
+        if state in ALIVE:
+            forecast, measured = left_by_forecast(run, study, jobs, recorded, now) if jobs else (None, None)
+            if forecast is None:
+                measured = left_by_pace(run, now)
+            result["left"] = {"forecast": forecast, "measured": measured}
+        return result
 
 
 def _jobs(place, study, run, files, settings, root):
@@ -113,8 +133,13 @@ def _forecast(config, place, run):
 
     images = image_sizes(config["dataset"], {}, place / "results")
     profile = network_profile(config["network"], images.shape, images.classes, place)
-    gpus = 0 if config["training"]["device"] in ("auto", "cpu") else 1
-    return study_jobs(config, images, profile, Machine(cores=run.cores if run else 1, gpus=gpus))
+    device, here = config["training"]["device"], run is None or run.forks
+    machine = Machine(
+        cores=run.cores if run else 1,
+        gpus=0 if device in ("auto", "cpu") else 1,
+        forked=here and is_safe(device),
+    )
+    return study_jobs(config, images, profile, machine)
 
 
 def _recorded(folder, names, dataset):

@@ -28,6 +28,11 @@ COLUMNS = {
     "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
     "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
+    "training": ["replicate", "method", "round", "epoch", "train_loss", "validation_accuracy"],
+    "overlap": [
+        *("replicate_a", "method_a", "replicate_b", "method_b", "round", "layer", "density_a", "density_b"),
+        *("iou", "chance"),
+    ],
     "widths": [
         *("replicate_a", "width_a", "replicate_b", "width_b", "trained", "layer", "measure", "value", "null"),
         *("calibrated", "filters_a", "filters_b"),

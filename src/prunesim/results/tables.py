@@ -4,8 +4,10 @@ from pathlib import Path
 
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
+from prunesim.results.overlap import overlap_table
 from prunesim.results.recognition import concept_layers_table, concepts_table
 from prunesim.results.sparsity import sparsity_table
+from prunesim.results.training import training_table
 from prunesim.results.widths import widths_table
 from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, ROBUSTNESS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
@@ -125,6 +127,8 @@ TABLES = {
     "robustness": robustness_table,
     "concepts": concepts_table,
     "concept_layers": concept_layers_table,
+    "training": training_table,
+    "overlap": overlap_table,
     "widths": widths_table,
     "provenance": provenance_table,
 }

@@ -1,42 +1,19 @@
-"""Beginning the server of jobs beside Snakemake, where that is safe."""
+"""Beginning the server of jobs beside Snakemake, where that is safe (`prunesim.study.forking`)."""
 
 import atexit
 import os
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
-from pathlib import Path
 
 from prunesim.serving.client import ADDRESS
 
-# Set to 0, no job is forked.
-SWITCH = "PRUNESIM_FORK"
 # Snakemake tells every job its threads in these; libraries read them when they are loaded.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL")
 MAXIMA = ("VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS")
 # The kernel takes 107 bytes.
 LONGEST_ADDRESS = 100
-
-
-def is_safe(device):
-    """Return whether jobs on this machine may be forked from one process.
-
-    Fork is safe with the libraries of Linux, not with those of macOS, and not after a GPU was asked for.
-
-    Parameters
-    ----------
-    device : str
-        ``training.device`` of the config.
-    """
-    if sys.platform != "linux" or os.environ.get(SWITCH) == "0":
-        return False
-    return device == "cpu" or (device == "auto" and not _has_gpu())
-
-
-def _has_gpu():
-    return Path("/dev/kfd").exists() or any(Path("/dev").glob("nvidia[0-9]*")) or Path("/dev/dxg").exists()
 
 
 def start(source):

@@ -53,6 +53,20 @@ SPARSITY = (
     "note",
 )
 ANSWERS = ("replicate", "method", "round", "images", "accuracy", "cross_entropy", "ece")
+TRAINING = ("replicate", "method", "round", "epoch", "train_loss", "validation_loss", "validation_accuracy")
+OVERLAP = (
+    "replicate_a",
+    "method_a",
+    "replicate_b",
+    "method_b",
+    "round",
+    "layer",
+    "weights",
+    "density_a",
+    "density_b",
+    "iou",
+    "chance",
+)
 CLASSES = ("replicate", "method", "round", "class", "images", "accuracy")
 CONNECTIVITY = (
     "replicate_a",

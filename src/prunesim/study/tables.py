@@ -11,6 +11,8 @@ COLUMNS = {
     "connectivity": columns.CONNECTIVITY,
     "widths": columns.WIDTHS,
 }
+# Those that a study has for the figures that it asks for, which have their names.
+MORE = ("training", "overlap")
 
 
 def tables_of(config):
@@ -21,7 +23,8 @@ def tables_of(config):
     concepts = ["concepts", "concept_layers"] if config["concepts"]["source"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
     widths = ["widths"] if config["widths"]["factors"] else []
-    return ["networks", "layers", "similarity", *answers, *lines, *robust, *concepts, *sparse, *widths, "claims"]
+    more = [name for name in MORE if name in config["figures"]["more"]]
+    return ["networks", "layers", "similarity", *answers, *lines, *robust, *concepts, *sparse, *widths, *more, "claims"]
 
 
 def asks_for_robustness(config):
