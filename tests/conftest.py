@@ -7,7 +7,7 @@ import shutil
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
-from pipeline.pipeline_runs import REPOSITORY, copy_source, run
+from pipeline.pipeline_runs import LOOKS, REPOSITORY, copy_source, run
 
 # A busy machine is slow, not wrong.
 settings.register_profile("prunesim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -81,3 +81,9 @@ def all_methods(made_once):
     """Return a clone in which the tiny study has run with every method and control; no test may change it."""
     overlay = (REPOSITORY / "tests/methods/all.yaml").read_text()
     return made_once("all methods", lambda clone: run(copy_source(REPOSITORY, clone), config=[overlay]))
+
+
+@pytest.fixture(scope="session")
+def looked(made_once):
+    """Return a clone in which the tiny study has looked at its networks once more; no test may change it."""
+    return made_once("looks", lambda clone: run(copy_source(REPOSITORY, clone), config=[LOOKS]))

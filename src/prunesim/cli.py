@@ -32,11 +32,15 @@ JOBS = {
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",
     "connect": "evaluate the networks on the line between two networks",
+    "degrade": "evaluate a network with fewer weights and on corrupted images",
+    "annotate": "bring images with pixel-wise concepts into a study",
+    "dissect": "find which concepts the units of a network agree with",
     "widths": "compare networks of several widths",
     "answers": "compare what networks answer, or tell how good it is",
     "table": "put together a table of a study",
     "claims": "hold the claims of the paper against a study",
     "figure": "draw a figure of a study",
+    "sheet": "draw the best unit of each concept",
     "explore": "make the page in which a study, or two, are explored",
 }
 # What a user calls.

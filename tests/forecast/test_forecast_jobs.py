@@ -29,6 +29,12 @@ CASES = {
         "comparison={families: [rounds], layers: [logits]}",
         "connectivity={pairs: [dense, rounds, replicates]}",
     ],
+    "fewer weights, worse images, concepts": [
+        "rounds=2",
+        "comparison={families: [rounds], layers: [logits]}",
+        "robustness={shares: [1, 0.5], corruptions: [noise]}",
+        "concepts={source: scenes}",
+    ],
     "three widths": [
         "rounds=1",
         "replicates=2",

@@ -24,6 +24,15 @@ NOTHING_TO_DO = "Nothing to be done"
 VARYING = ("metrics.json", "networks.csv")
 UNLIKE = (".log", "provenance.csv", "provenance.json")
 
+# Networks that are looked at once more: with fewer weights, on worse images, on scenes with concepts, on lines.
+LOOKS = """
+rounds: 1
+comparison: {families: [functional]}
+connectivity: {pairs: [dense], points: 3}
+robustness: {shares: [1, 0.5], corruptions: [shift, noise], severities: [0, 3]}
+concepts: {source: scenes, count: 40, multiple: 1, draws: 2, quantile: 0.05, threshold: 0.06}
+"""
+
 
 def copy_source(source, target):
     """Copy what git holds of the pipeline, as a fresh clone has it: all files new."""

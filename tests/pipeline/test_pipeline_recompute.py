@@ -131,6 +131,18 @@ CONFIGS = {
     ),
     "a setting of widths that nobody asked for": ("widths: {null_draws: 30, replicates: 4, filters: all}", NOTHING),
     "a setting of lines that nobody asked for": ("connectivity: {points: 7}", NOTHING),
+    "settings of robustness and concepts that nobody asked for": (
+        "robustness: {severities: [1]}\nconcepts: {count: 9, threshold: 0.1}",
+        NOTHING,
+    ),
+    "fewer weights and worse images": (
+        "robustness: {shares: [1, 0.5], corruptions: [noise]}",
+        {"degrade": 6, "robustness_table": 1, "figure_robustness": 1},
+    ),
+    "concepts": (
+        "concepts: {source: scenes, count: 20}",
+        {"annotate": 1, "dissect": 6, "concept_tables": 2, "figure_concepts": 1, "concept_sheet": 1},
+    ),
     # What is computed.
     "epochs": ("training: {epochs: 3}", FROM_TRAINING),
     "learning rate": ("training: {learning_rate: 0.05}", FROM_TRAINING),
@@ -190,6 +202,8 @@ MODULES = {
     "datasets/listing": NOTHING,
     "commands/compare": NOTHING,
     "training/connecting": NOTHING,
+    "training/degrading": NOTHING,
+    "activations/dissecting": NOTHING,
     "study/config": NOTHING,
     "cli": NOTHING,
     "audit/provenance": NOTHING,

@@ -14,9 +14,11 @@ from prunesim.datasets.corruptions import corrupt
 from prunesim.errors import PrunesimError
 from prunesim.figures import robustness as figure
 from prunesim.figures import style
+from prunesim.figures.plotted import figure_of
 from prunesim.results import robustness
-from prunesim.results.robustness import COLUMNS, prune_further, pruned_tensors, robustness_rows
+from prunesim.results.robustness import COLUMNS, pruned_tensors, robustness_rows
 from prunesim.study.seeds import derive_seed
+from prunesim.training.degrading import prune_further
 
 
 @pytest.fixture(scope="module")
@@ -147,7 +149,7 @@ def table(replicates=3, methods=("imp",), rounds=4):
 
 def drawn(frame):
     with style.drawing({"context": "paper", "dpi": 60}):
-        result = figure.draw({"robustness": frame}, {})
+        result = figure_of(figure, {"robustness": frame}, {})
         result.draw_without_rendering()
     return result
 

@@ -74,6 +74,8 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
         "training": {"epochs": 2},
         "comparison": {"families": ["rounds", "layers", "replicates", "functional"]},
         "connectivity": {"pairs": ["dense", "replicates"]},
+        "robustness": {"shares": [1, 0.5], "corruptions": ["noise"]},
+        "concepts": {"source": "scenes"},
     }
     methods = {
         "m_1": {"rewind": {"epoch": 1}},
@@ -108,7 +110,7 @@ def test_shell_commands_quote_every_placeholder():
     """Those without are numbers and names that the schema and the rules bound."""
     shells, read = 0, 0
     safe = {"wildcards.rep", "wildcards.kk", "wildcards.method", "wildcards.table"}
-    safe |= {"params.figure", "params.identity", "params.ends"}
+    safe |= {"params.figure", "params.identity", "params.ends", "params.sheet"}
     unquoted = set()
     for path in sorted((REPOSITORY / "workflow/rules").glob("*.smk")):
         commands = re.findall(r"^ +prunesim\(((?:\s*[\"'].*[\"'])+)", path.read_text(), re.MULTILINE)

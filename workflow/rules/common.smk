@@ -1,6 +1,7 @@
 import functools
 import json
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -12,16 +13,18 @@ ROOT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[
 sys.path.insert(0, str(ROOT / "src"))
 
 from prunesim.audit.records import record_path
+from prunesim.datasets.concept_listing import check_folder, concepts_line
 from prunesim.datasets.listing import recorded_line, watched
 from prunesim.datasets.readers import READERS
 from prunesim.datasets.settings import dataset_id
 from prunesim.errors import PrunesimError
 from prunesim.explorer.page import page_identity
-from prunesim.figures.catalogue import figures_of
+from prunesim.figures.catalogue import figures_of, sheets_of
 from prunesim.networks import sources
 from prunesim.networks.spec import activation_layers, compared_layers, made_of
 from prunesim.progress import display
 from prunesim.pruning.catalogue import BY_GRADIENT
+from prunesim.results.recognition import MOST_CONCEPTS
 from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
@@ -30,6 +33,8 @@ from prunesim.study import chains, forking, methods, paths, widths
 from prunesim.study.claims import claimed_tables, claims_settings
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml, tables_of
+from prunesim.study.looks import annotated_settings, dissected_settings, robustness_of
+from prunesim.study.tables import asks_for_robustness
 
 
 configfile: ROOT / "config.yaml"
@@ -51,6 +56,8 @@ if DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method:
 
 try:
     config = check_study(config, ROOT, workflow.config_settings.config, conda=CONDA)
+    if config["concepts"]["source"] == "folder":
+        check_folder(config["concepts"]["path"], f"results/{config['study']}/concepts/concepts.json")
 except PrunesimError as error:
     raise WorkflowError(str(error)) from None
 
@@ -58,10 +65,11 @@ STUDY = f"results/{config['study']}"
 DATASET_ID = f"datasets/{dataset_id(config['dataset'])}"
 DATASET = f"results/{DATASET_ID}"
 TABLES = tables_of(config)
+SHEETS = sheets_of(TABLES)
 FIGURES = figures_of(TABLES, config["methods"], config["figures"]["more"])
 FIGURE_FILES = ["svg", "png", "csv", *(["pdf"] if config["figures"]["pdf"] else [])]
 PAGES = ["explorer"]
-DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in FIGURES), *PAGES]
+DRAWN = [*(f"tables/{name}" for name in TABLES), *(f"figures/{name}" for name in [*FIGURES, *SHEETS]), *PAGES]
 LAYERS = compared_layers(config["network"], config["comparison"]["layers"])
 DUMPED_LAYERS = [name for name, kind in activation_layers(config["network"])]
 NETWORK = made_of(config["network"])
@@ -73,9 +81,14 @@ CONNECTED = paths.connections(
     rounds=methods.method_rounds(config),
     chains=chains.chain_growth(config),
 )
+# The knobs of growth that no comparison depends on.
+OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths")
 WIDTHS = widths.width_growth(config)
 METHOD = "|".join(config["methods"]) or "none"
 SCORED = "|".join(name for name, one in config["methods"].items() if one["criterion"] in BY_GRADIENT) or "none"
+NETWORKS = paths.networks(
+    chains.dense_replicates(config), config["methods"], methods.method_rounds(config), chains.chain_growth(config)
+)
 GIVEN = chains.given_networks(config)
 CHAIN = "|".join(config["chains"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
@@ -128,9 +141,9 @@ def section(name, *keys):
 
 def plan(*keys):
     """What a table consists of: some of the knobs by which a study grows, which are in no other settings."""
-    knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": list(FIGURES), "pages": PAGES}
+    knobs = {**growth(), "dataset": DATASET_ID, "tables": TABLES, "figures": [*FIGURES, *SHEETS], "pages": PAGES}
     outside = [key for key in ("chains", "given") if key in knobs]
-    keys = [key for key in keys if key not in ("connectivity", "widths") or key in knobs]
+    keys = [key for key in keys if key not in OF_NO_COMPARISON or key in knobs]
     return settings(**{key: knobs[key] for key in (*keys, *outside)})
 
 
@@ -271,7 +284,7 @@ def functional_answers(wildcards):
 
 def dumped_answers():
     """The answers of every network of the study."""
-    known = {key: value for key, value in growth().items() if key not in ("layers", "given", "connectivity", "widths")}
+    known = {key: value for key, value in growth().items() if key not in ("layers", *OF_NO_COMPARISON)}
     return activation_files([folder for *_, folder in paths.dumped_networks(**known)], ["predictions.npy"])
 
 
@@ -299,6 +312,45 @@ def connected_options(wildcards):
     first, (replicate, method, round_, _) = CONNECTED[wildcards.pair]
     start = " ".join(map(str, first[:3]))
     return f"--start {start} --replicate {replicate} --method {method} --round {round_}"
+
+
+def robustness_settings():
+    """What a job is told that evaluates a network with fewer weights and on worse images."""
+    return settings(seed=config["seed"], network=NETWORK, training=dump_training(), robustness=robustness_of(config))
+
+
+def own_mask(wildcards):
+    """The mask of a network that has one; of a chain, round 0 has none."""
+    found = re.fullmatch(r".+/round0*[1-9]\d*", wildcards.network)
+    return f"{STUDY}/networks/rep{wildcards.rep}/{wildcards.network}/mask.safetensors" if found else []
+
+
+def concept_settings():
+    """What the job is told that brings images with concepts into the study."""
+    return settings(seed=config["seed"], concepts=annotated_settings(config))
+
+
+@functools.cache
+def concept_files():
+    """A line that stands for the files in a folder of images with concepts."""
+    if config["concepts"]["source"] != "folder":
+        return ""
+    try:
+        return concepts_line(config["concepts"]["path"], recorded_params(".", f"{STUDY}/concepts/concepts.json"))
+    except PrunesimError as error:
+        raise WorkflowError(str(error)) from None
+
+
+def dissection_settings():
+    """What a job is told that runs a network over the images with concepts; not the threshold, which comes later."""
+    training = section("training", "device", "threads", "deterministic", "channels_last")
+    return settings(seed=config["seed"], network=NETWORK, training=training, concepts=dissected_settings(config))
+
+
+def recognition_plan():
+    """What the tables of concepts consist of, and what a detector is."""
+    told = json.loads(plan("replicates", "rounds", "methods", "concepts"))
+    return settings(**told, **section("concepts", "quantile", "threshold"))
 
 
 def network_files(name):
@@ -330,13 +382,15 @@ def growth():
         **({"chains": chains.chain_growth(config)} if config["chains"] else {}),
         **({"given": True} if chains.given_networks(config) else {}),
         **({"connectivity": config["connectivity"]["pairs"]} if config["connectivity"]["pairs"] else {}),
+        **({"robustness": True} if asks_for_robustness(config) else {}),
+        **({"concepts": True} if config["concepts"]["source"] else {}),
         **({"widths": WIDTHS} if WIDTHS else {}),
     }
 
 
 def comparison_files():
     """Every comparison of the study."""
-    known = {key: value for key, value in growth().items() if key not in ("given", "connectivity", "widths")}
+    known = {key: value for key, value in growth().items() if key not in OF_NO_COMPARISON}
     return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**known)]
 
 

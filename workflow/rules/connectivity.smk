@@ -10,7 +10,7 @@ rule connect:
     log:
         "<study>/logs/connectivity/{pair}.log",
     wildcard_constraints:
-        pair=r"(dense|rounds|replicates)/.+",
+        pair=r"(dense|rounds|children|replicates)/.+",
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]

@@ -38,4 +38,5 @@ for figure, about in FIGURES.items():
 rule figures:
     input:
         figure_files(FIGURES, FIGURE_FILES),
+        figure_files(SHEETS, ["svg", "png"]),
     localrule: True

@@ -24,7 +24,8 @@ rule provenance_table:
         code=code("table"),
         software=software("analysis"),
         plan=plan(
-            *("replicates", "rounds", "methods", "families", "layers", "connectivity", "widths"),
+            *("replicates", "rounds", "methods", "families", "layers"),
+            *("connectivity", "robustness", "concepts", "widths"),
             *("dataset", "tables", "figures", "pages"),
         ),
         study=subpath(output[0], ancestor=2),

@@ -50,6 +50,8 @@ def is_packed(path, contents):
         return contents == "all" or path.endswith(DESCRIPTIONS)
     if contents == "figures":
         return path.startswith(FOR_FIGURES)
+    if path.startswith("concepts/") and path.endswith("images.npy"):
+        return contents == "all"
     return contents == "all" or not path.endswith(".safetensors") or path.endswith("/mask.safetensors")
 
 

@@ -4,11 +4,16 @@ from pathlib import Path
 
 from prunesim.audit.activation_checks import check_activations
 from prunesim.audit.checks import check_dataset, check_record, checksums, content, guarded
+from prunesim.audit.look_checks import TABLES as TABLES_OF_LOOKS
+from prunesim.audit.look_checks import check_annotated, check_robustness, check_units
 from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
-from prunesim.audit.table_checks import TABLES, check_line, check_similarity_table
+from prunesim.audit.table_checks import TABLES as TABLES_OF_STUDIES
+from prunesim.audit.table_checks import check_line, check_similarity_table
 from prunesim.audit.width_checks import check_width_rows, check_widths
 from prunesim.errors import PrunesimError
 from prunesim.storage.left_out import left_out_files
+
+TABLES = {**TABLES_OF_STUDIES, **TABLES_OF_LOOKS}
 
 
 def verify_study(study):
@@ -59,6 +64,14 @@ def verify_study(study):
     lines = sorted((study / "connectivity").rglob("*.csv"))
     for path in lines:
         problems += guarded(check_line, study, path, networks)
+    degraded = sorted((study / "robustness").rglob("*.csv"))
+    for path in degraded:
+        problems += guarded(check_robustness, study, path, networks)
+    if (study / "concepts").exists():
+        problems += guarded(check_annotated, study / "concepts" / "concepts.json", checksum)
+    dissected = sorted((study / "concepts").rglob("units.csv"))
+    for path in dissected:
+        problems += guarded(check_units, path)
     widths, of_widths = check_widths(study, checksum)
     problems += widths
     records = sorted((study / "provenance").rglob("*.json"))
@@ -72,6 +85,8 @@ def verify_study(study):
         "activations": len(activations),
         "comparisons": len(comparisons),
         **({"lines": len(lines)} if lines else {}),
+        **({"networks under strain": len(degraded)} if degraded else {}),
+        **({"dissections": len(dissected)} if dissected else {}),
         **of_widths,
         "tables": len(tables),
         "records": len(records),

@@ -9,6 +9,7 @@ from prunesim.datasets.concept_folder import read_annotated
 from prunesim.errors import PrunesimError
 from prunesim.results.concepts import COLUMNS, DRAWS, LAYER_COLUMNS, best_units, dissect, examples, too_large
 from prunesim.results.opened import open_study
+from prunesim.results.recognition import too_large_note
 from prunesim.storage.csvfiles import write_rows
 from prunesim.storage.files import atomic_path
 from prunesim.study import paths
@@ -56,10 +57,7 @@ def run(arguments):
     with tempfile.TemporaryDirectory(prefix="prunesim-") as scratch:
         annotated = read_annotated(arguments.images, scratch)
         for name, share in too_large(annotated, arguments.quantile, arguments.threshold).items():
-            print(
-                f"note: {name} covers {100 * share:.3g} % of all pixels, too many for a detector: units are on at "
-                f"{100 * arguments.quantile:g} %, so that IoU stays near or below {arguments.quantile / share:.2g}."
-            )
+            print(f"note: {too_large_note(name, share, arguments.quantile)}")
         settings = {name: getattr(arguments, name) for name in ("quantile", "threshold", "draws", "seed")}
         for key in networks:
             found, counts, thresholds = dissect(study, annotated, key, arguments.layers, **settings)
@@ -118,10 +116,11 @@ def _drawn(arguments, table, sheet, key):
     """Draw what is asked for and return the files."""
     files = []
     if arguments.figure:
-        from prunesim.figures import concepts
+        from prunesim.figures import concepts, plotted
         from prunesim.results.reading import read_whole_table
 
-        files.append(_save(concepts.draw, {"concepts": read_whole_table(table)}, arguments.figure, "concepts"))
+        shown = concepts.rows({"concept_layers": read_whole_table(table)}, LOOK)
+        files.append(_save(plotted.drawing_of(concepts.draw), shown, arguments.figure, "concepts"))
     if arguments.sheet:
         from prunesim.figures import concept_sheet
 

@@ -52,12 +52,13 @@ def run(arguments):
     networks = len({tuple(row[key] for key in COLUMNS[:3]) for row in rows})
     print(f"{output}: {len(rows)} accuracies of {networks} networks")
     if figure:
-        from prunesim.figures import robustness, style
+        from prunesim.figures import plotted, robustness, style
         from prunesim.results.reading import read_whole_table
 
         files = figure.with_suffix(".svg"), figure.with_suffix(".png")
         settings = {"context": "paper", "dpi": 200}
-        style.render(robustness.draw, {"robustness": read_whole_table(output)}, settings, *files, title="robustness")
+        shown = robustness.rows({"robustness": read_whole_table(output)}, settings)
+        style.render(plotted.drawing_of(robustness.draw), shown, settings, *files, title="robustness")
         print(*files, sep="\n")
 
 

@@ -9,7 +9,6 @@
 """
 
 import json
-import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -18,16 +17,13 @@ from pathlib import Path
 
 import numpy as np
 
+from prunesim.datasets.concept_listing import INDEX, categories_of, listed
 from prunesim.datasets.image_folder import MAX_PIXELS, read_image
 from prunesim.errors import PrunesimError
-from prunesim.storage.files import read_error, write_error
+from prunesim.storage.files import write_error
 
-INDEX = "concepts.json"
-MOST_LABELS = 65_535
 # Pixel formats of PNG that hold integers as they are; of a palette the numbers count, not its colours.
 MASK_MODES = ("1", "L", "P", "I", "I;16", "I;16B")
-_CATEGORY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
-_IMAGE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.png")
 
 
 @dataclass(frozen=True)
@@ -133,8 +129,8 @@ def read_annotated(folder, scratch):
         If anything in the folder is not as this module says.
     """
     folder, scratch = Path(folder), Path(scratch)
-    categories = _categories(folder / INDEX)
-    names = _listed(folder / "images", "image")
+    categories = categories_of(folder / INDEX)
+    names = listed(folder / "images", "image")
     first = read_image(folder / "images" / names[0])[0]
     images = _mapped(scratch / "images.npy", (len(names), *first.shape), np.uint8)
     for index, name in enumerate(names):
@@ -150,7 +146,7 @@ def _labels(folder, names, categories, scratch):
     """Return the masks of all categories, their labels numbered on from category to category."""
     masks = {}
     for category in categories:
-        masks[category] = set(_listed(folder / "masks" / category, "mask"))
+        masks[category] = set(listed(folder / "masks" / category, "mask"))
         if alone := sorted(masks[category] - set(names)):
             raise PrunesimError(f"{folder / 'masks' / category / alone[0]} is the mask of no image in {folder}/images.")
     labels = first = None
@@ -202,50 +198,6 @@ def read_mask(path, most):
     if mask.max(initial=0) > most:
         raise PrunesimError(f"{path} holds the label {mask.max()}, but {INDEX} names {most} of its category.")
     return mask
-
-
-def _categories(path):
-    """Return the labels of each category."""
-    try:
-        about = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise read_error(path, error) from error
-    except (ValueError, RecursionError) as error:
-        raise PrunesimError(f"{path} is not valid JSON ({error}).") from error
-    categories = about.get("categories") if isinstance(about, dict) else None
-    if not isinstance(categories, dict) or not categories or set(about) - {"categories", "about"}:
-        raise PrunesimError(
-            f'{path} must be an object with "categories", {{category: [label, ...]}}, and at most "about" beside it.'
-        )
-    for category, labels in categories.items():
-        if not _CATEGORY.fullmatch(category):
-            raise PrunesimError(
-                f"{path}: category {category!r} is the name of a folder; letters, digits, '_', '.' and '-' are right."
-            )
-        right = isinstance(labels, list) and labels and all(isinstance(x, str) and _is_label(x) for x in labels)
-        if not right or len(set(labels)) < len(labels):
-            raise PrunesimError(f"{path}: category {category!r} needs a list of labels, texts of one line, each once.")
-    if sum(map(len, categories.values())) > MOST_LABELS:
-        raise PrunesimError(f"{path} names more than {MOST_LABELS} labels.")
-    return categories
-
-
-def _is_label(text):
-    return text.strip() == text != "" and text.isprintable()
-
-
-def _listed(folder, what):
-    """Return the names of the PNG files of a folder in order; hidden files are passed over."""
-    try:
-        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    except OSError as error:
-        raise read_error(folder, error) from error
-    for name in names:
-        if not _IMAGE.fullmatch(name) or not (folder / name).is_file():
-            raise PrunesimError(f"{str(folder / name)!r} is no {what}; files are called 0000.png and so on.")
-    if not names:
-        raise PrunesimError(f"{folder} holds no {what}.")
-    return names
 
 
 def _same(shape, other, path, which):

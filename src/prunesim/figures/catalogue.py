@@ -69,6 +69,20 @@ FIGURES = {
         "category": "Connectivity",
         "labels": {"figure": "error on the lines between networks, and barriers"},
     },
+    "robustness": {
+        "module": "prunesim.figures.robustness",
+        "tables": ["robustness"],
+        "settings": ["context", "dpi"],
+        "category": "Robustness",
+        "labels": {"figure": "accuracy under further pruning and on worse images"},
+    },
+    "concepts": {
+        "module": "prunesim.figures.concepts",
+        "tables": ["concept_layers"],
+        "settings": ["context", "palette", "dpi"],
+        "category": "Concepts",
+        "labels": {"figure": "detectors and distinct concepts against remaining weights"},
+    },
     "widths": {
         "module": "prunesim.figures.widths",
         "tables": ["widths"],
@@ -128,6 +142,14 @@ FIGURES = {
 }
 # Those that a study has where ``figures.more`` names them.
 MORE = ("yardstick", "measures", "training", "overlap")
+
+# Figures that a rule of their own draws, because they show more than tables hold, by the table that goes with each.
+SHEETS = {"concept_sheet": "concepts"}
+
+
+def sheets_of(tables):
+    """Return the figures of a study that are drawn from more than its tables; see `SHEETS`."""
+    return [name for name, table in SHEETS.items() if table in tables]
 
 
 def figures_of(tables, methods, more=()):

@@ -2,45 +2,66 @@
 
 from matplotlib.ticker import MaxNLocator
 
-from prunesim.figures import style
-from prunesim.results.reading import base_of, summarise
+from prunesim.figures import plotted, style
+from prunesim.results.reading import base_of
 
 PANELS = (
     ("detectors", "chance_detectors", "Detectors (units)"),
     ("concepts", "chance_concepts", "Distinct concepts"),
 )
+COLUMNS = ["shown", "method", "layer", "count", "round", "density", "value", "low", "high", "n"]
 
 
-def draw(tables, settings):
-    """Return the figure: a column a method, detectors above distinct concepts, a line a layer.
-
-    Bands are 95 % intervals over replicates; dotted is the number by chance, masks permuted over images.
+def rows(tables, settings):
+    """Return what is shown: means over replicates of detectors and distinct concepts, a line a layer and method.
 
     Parameters
     ----------
     tables : dict
-        ``concepts``: columns `prunesim.results.concepts.LAYER_COLUMNS`.
+        ``concept_layers``: columns `prunesim.results.concepts.LAYER_COLUMNS`.
     settings : dict
         ``palette``.
     """
-    rows = tables["concepts"]
-    layers = list(dict.fromkeys(rows["layer"]))
-    methods = sorted(set(rows["method"][rows["round"] > 0])) or sorted(set(rows["method"]))
+    found = tables["concept_layers"]
+    if found.empty:
+        return plotted.nothing("The table has no layer of any network.", COLUMNS)
+    methods = sorted(set(found["method"][found["round"] > 0])) or sorted(set(found["method"]))
+    parts = []
+    for method in methods:
+        base = base_of(found, method)
+        own = found[(found["method"] == method) | ((found["method"] == base) & (found["round"] == 0))]
+        left = 100 * own.groupby("round")["density"].mean()
+        for layer in dict.fromkeys(found["layer"]):
+            for count, chance, _ in PANELS:
+                for column, shown in ((count, "mean"), (chance, "by chance")):
+                    line = plotted.means(own[own["layer"] == layer], ["round"], column, shown)
+                    line["density"] = left.reindex(line["round"]).to_numpy()
+                    parts.append(line.assign(method=method, layer=layer, count=count))
+    remarks = ["Dotted: by chance, the masks permuted over images."] if found["chance_detectors"].notna().any() else []
+    if found["replicate"].nunique() == 1:
+        remarks.append(style.ONE_REPLICATE)
+    return plotted.Plotted(plotted.joined(parts, COLUMNS), " ".join(remarks))
+
+
+def draw(shown, settings):
+    """Return the figure: a column a method, detectors above distinct concepts, a line a layer.
+
+    Bands are 95 % intervals over replicates; dotted is the number by chance, masks permuted over images.
+    """
+    layers, methods = (list(dict.fromkeys(shown.rows[key])) for key in ("layer", "method"))
     colours = style.round_colours(settings["palette"], len(layers))
     width = 2.2 if len(methods) > 1 else 2.6
     figure, axes = style.new_figure(width * len(methods) + 0.9, 4.0, 2, len(methods), sharex=True, sharey="row")
     for column, method in zip(axes.T, methods, strict=True):
-        base = base_of(rows, method)
-        own = rows[(rows["method"] == method) | ((rows["method"] == base) & (rows["round"] == 0))]
-        for axis, (value, chance, words) in zip(column, PANELS, strict=True):
+        for axis, (count, _, words) in zip(column, PANELS, strict=True):
             for layer, colour in zip(layers, colours, strict=True):
-                _draw_layer(axis, own[own["layer"] == layer], value, chance, colour, layer)
+                _draw_layer(axis, plotted.pick(shown.rows, method=method, layer=layer, count=count), colour, layer)
             if axis in axes[:, 0]:
                 axis.set_ylabel(words)
             style.faint_grid(axis)
         column[0].set_title(method if len(methods) > 1 else "")
         column[1].set_xlabel("Weights remaining (%, log scale)")
-    least = 100 * rows["density"].min()
+    least = shown.rows["density"].min()
     axes[0, 0].set_xscale("log")
     axes[0, 0].set_xlim(115, min(least, 80) / 1.15)
     for axis in axes.flat:
@@ -49,17 +70,14 @@ def draw(tables, settings):
         style.percent_ticks(axis.xaxis, least)
     handles, labels = axes[0, 0].get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, loc="outside right center", fontsize="small")
-    remarks = ["Dotted: by chance, the masks permuted over images."] if rows["chance_detectors"].notna().any() else []
-    if rows["replicate"].nunique() == 1:
-        remarks.append(style.ONE_REPLICATE)
-    style.remark(figure, " ".join(remarks))
+    style.remark(figure, shown.note)
     return figure
 
 
-def _draw_layer(axis, rows, value, chance, colour, layer):
-    left = 100 * rows.groupby("round")["density"].mean()
-    mean = summarise(rows, "round", value)
-    axis.fill_between(left, mean["low"], mean["high"], color=colour, alpha=0.2, linewidth=0)
-    axis.plot(left, mean["mean"], color=colour, marker="o", label=layer, clip_on=False, zorder=3)
-    if rows[chance].notna().any():
-        axis.plot(left, rows.groupby("round")[chance].mean(), color=colour, linestyle=":", zorder=2)
+def _draw_layer(axis, rows, colour, layer):
+    mean, chance = (plotted.pick(rows, shown=shown).sort_values("round") for shown in ("mean", "by chance"))
+    axis.fill_between(
+        mean["density"], mean["low"].astype(float), mean["high"].astype(float), color=colour, alpha=0.2, linewidth=0
+    )
+    axis.plot(mean["density"], mean["value"], color=colour, marker="o", label=layer, clip_on=False, zorder=3)
+    axis.plot(chance["density"], chance["value"], color=colour, linestyle=":", zorder=2)

@@ -62,6 +62,9 @@ PRICES = {
     "mutual_knn": {"prepared": 0.05, "compared": 0.0045},
     # Softmax and divergence of a class of an image.
     "answers": {"probability": 4e-8},
+    # Of images with concepts.
+    "annotating": {"byte": 6e-8},
+    "dissecting": {"resampled": 1.2e-9, "held": 3e-11, "labelled": 1.5e-7},
     "fetching": {"file": 1.8e-3, "image": 4.9e-7, "byte": 2.2e-9},
     "pruning": {"weight": 5.7e-9},
     "writing": {"byte": 1.3e-9},

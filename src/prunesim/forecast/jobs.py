@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from prunesim.activations.sampling import position_cap, positions_of
 from prunesim.errors import PrunesimError
-from prunesim.figures.catalogue import figures_of
-from prunesim.forecast import costs
+from prunesim.figures.catalogue import figures_of, sheets_of
+from prunesim.forecast import costs, looks
 from prunesim.forecast.images import published_bytes
 from prunesim.forecast.profile import network_profile
 from prunesim.networks.batches import evaluation_batch
@@ -18,6 +18,8 @@ from prunesim.study import methods, paths
 from prunesim.study.chains import chain_growth, dense_of, dense_replicates, given_networks
 from prunesim.study.claims import claimed_tables
 from prunesim.study.config import tables_of
+from prunesim.study.looks import robustness_of
+from prunesim.study.tables import asks_for_robustness
 from prunesim.study.widths import STATES, compared_filters, network_at, pairs_of_networks, width_growth, width_networks
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
@@ -113,6 +115,7 @@ def study_jobs(config, images, profile, machine):
     growth |= {"replicates": dense_replicates(config)}
     growth |= {"chains": rules.chains, "given": bool(given_networks(config))}
     growth |= {"connectivity": config["connectivity"]["pairs"]}
+    growth |= {"robustness": asks_for_robustness(config), "concepts": bool(config["concepts"]["source"])}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
     growth |= {"widths": rules.widths}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
@@ -180,6 +183,16 @@ class _Rules:
             return self.connect(name, rest)
         if kind == "activations":
             return self.dump(rest)
+        if kind == "robustness":
+            return self.evaluated(
+                "degrade", name, [rest], looks.degraded_images(robustness_of(self.config), self.images)
+            )
+        if name == "concepts/images":
+            made = looks.annotated_bytes(self.config, self.images)
+            seconds = costs.price("writing", {"byte": made}) + costs.price("annotating", {"byte": made})
+            return self.job("annotate", name, ["fetch"], "fetch", seconds, writes={"concepts": made})
+        if kind == "concepts":
+            return self.dissect(name, rest)
         if kind == "widths":
             return self.width(name, *rest.split("/"))
         if rest == "given":
@@ -340,33 +353,59 @@ class _Rules:
 
     def connect(self, name, line):
         """Return the job that evaluates the networks on a line."""
-        first, second = (folder for *_, folder in self.connections[line])
+        ends = [folder for *_, folder in self.connections[line]]
         images, settings = self.images, self.config["connectivity"]
         train, statistics = (
             min(settings[f"{x}_images"], images.train - self.held_out) for x in ("train", "recalibration")
         )
         # A network without batch normalisation takes half.
         evaluated = settings["points"] * (2 * (images.test + train) + statistics)
-        batches = evaluated / evaluation_batch(images.shape, self.profile.layers.values())
-        work = costs.training_work(self.profile, 0, 0, evaluated, batches)
+        return self.evaluated("connect", name, ends, evaluated, LINE_BYTES * 2 * settings["points"])
+
+    def evaluated(self, rule, name, folders, images, written=0):
+        """Return a job that runs networks over a number of images in all."""
+        batches = images / evaluation_batch(self.images.shape, self.profile.layers.values())
+        work = costs.training_work(self.profile, 0, 0, images, batches)
         if self.on_gpu:
             seconds = costs.gpu_training_seconds(work, self.tflops)
         else:
             seconds = costs.price("training", work) / self.training["threads"] ** costs.THREADS_POWER
-        holds, gpu_holds = costs.training_memory(self.profile, self.training, images, self.on_gpu)
+        holds, gpu_holds = costs.training_memory(self.profile, self.training, self.images, self.on_gpu)
         return self.job(
-            "connect",
+            rule,
             name,
-            ["fetch", f"networks/{first}", f"networks/{second}"],
+            ["fetch", *(f"networks/{folder}" for folder in folders)],
             "connect",
-            seconds + self.checking(2 * self.state),
+            seconds + self.checking(len(folders) * self.state),
             cores=self.training["threads"],
             gpus=int(self.on_gpu),
             memory=sum(holds.values()),
             gpu_memory=sum(gpu_holds.values()),
             holds=holds,
             gpu_holds=gpu_holds,
-            writes={"records": 2 * settings["points"] * LINE_BYTES},
+            writes={"records": written},
+        )
+
+    def dissect(self, name, folder):
+        """Return the job that runs a network over images with concepts."""
+        images, pixels = looks.concept_images(self.config, self.images)
+        grown = pixels / (self.images.shape[1] * self.images.shape[2])
+        work = costs.training_work(self.profile, 0, 0, 2 * images * grown)
+        seconds = costs.price("training", work) if not self.on_gpu else costs.gpu_training_seconds(work, self.tflops)
+        units = looks.dissected_units(self.config, self.profile)
+        seconds += costs.price("dissecting", looks.dissecting_work(self.config, images * pixels, units))
+        made = looks.annotated_bytes(self.config, self.images)
+        return self.job(
+            "dissect",
+            name,
+            ["fetch", "concepts/images", f"networks/{folder}"],
+            "connect",
+            seconds + self.checking(made + self.state),
+            cores=self.training["threads"],
+            gpus=int(self.on_gpu),
+            memory=costs.IMPORTED["cuda" if self.on_gpu else "torch"] + made + 4 * self.profile.parameters + 1e8,
+            gpu_memory=costs.GPU_CONTEXT + 5e8 if self.on_gpu else 0,
+            writes={"concepts": units * (1 + self.config["concepts"]["draws"]) * LINE_BYTES},
         )
 
     def at_width(self, factor):
@@ -472,7 +511,9 @@ class _Rules:
         comparisons = [job.name for job in jobs if job.name.startswith("comparisons/")]
         rows = sum(job.writes["records"] for job in jobs if job.name.startswith("comparisons/"))
         dumps = [job.name for job in jobs if job.rule == "dump"]
-        lines = [job.name for job in jobs if job.rule == "connect"]
+        lines, degraded, dissected = (
+            [job.name for job in jobs if job.rule == rule] for rule in ("connect", "degrade", "dissect")
+        )
         claimed = [f"tables/{name}" for name in claimed_tables(self.config)]
         answers = [name for name in tables_of(self.config) if name in ("answers", "classes")]
         size = len(dumps) * self.images.test * self.images.classes
@@ -500,6 +541,12 @@ class _Rules:
                 for name in tables_of(self.config)
                 if name == "connectivity"
             ),
+            *([self.job("robustness_table", "tables/robustness", degraded, "table", 0)] if degraded else []),
+            *(
+                self.job("concept_tables", f"tables/{name}", [*dissected, "tables/networks"], "table", 0)
+                for name in tables_of(self.config)
+                if name in ("concepts", "concept_layers")
+            ),
             *(
                 self.job(f"{name}_table", f"tables/{name}", networks, "table", 0)
                 for name in ("training", "overlap")
@@ -515,6 +562,9 @@ class _Rules:
         figures = [
             self.job(f"figure_{name}", f"figures/{name}", [f"tables/{table}" for table in about["tables"]], "figure", 0)
             for name, about in figures_of(tables_of(self.config), self.methods, self.config["figures"]["more"]).items()
+        ]
+        figures += [
+            self.job(name, f"figures/{name}", dissected[:1], "figure", 0) for name in sheets_of(tables_of(self.config))
         ]
         figures = [job._replace(memory=costs.IMPORTED["figures"]) for job in figures]
         explored = {key: price * rows / ROW_BYTES for key, price in costs.EXPLORED_ROW.items()}

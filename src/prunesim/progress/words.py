@@ -22,6 +22,9 @@ MORE = "The last run was asked for no more than that; Snakemake without targets,
 GOES_ON = "Run the same command again: what is done is kept, and a training goes on from its last finished epoch."
 UNLOCK = "If Snakemake says that the folder is locked, run it once with --unlock."
 
+# Folders that the rule of a job tells already.
+SAID_BY_RULE = ("networks", "activations", "comparisons", "connectivity", "robustness", "concepts")
+
 
 def text(result, now, every=False):
     """Return the status as text."""
@@ -132,7 +135,7 @@ def _left(result):
 def _named(job):
     """Return rule and job in words, without what the rule says already."""
     kind, _, rest = job["job"].partition("/")
-    return job["rule"], rest if kind in ("networks", "activations", "comparisons", "connectivity") else job["job"]
+    return job["rule"], rest if kind in SAID_BY_RULE else job["job"]
 
 
 def _last(trainings, running):

@@ -7,6 +7,7 @@ from prunesim.networks.builtin import NETWORKS
 from prunesim.networks.spec import activation_layers, compared_layers, weight_layers
 from prunesim.resolution.discovery import find_layers
 from prunesim.resolution.layers import with_exclusions, with_layers
+from prunesim.resolution.scenes import check_scenes
 from prunesim.study.agreement import check_densities, check_exclude, check_layers
 from prunesim.study.chains import follow_lists
 from prunesim.study.claims import check_claim_layers
@@ -72,6 +73,7 @@ def check_study(config, root, command_line=None, *, given=None, conda=None, fold
     PrunesimError
     """
     config = check_config(config, load_yaml(Path(root) / SCHEMA), command_line)
+    check_scenes(config)
     found = find_layers(config, root, given, conda, folder)
     config = with_layers(config, found)
     check_layers(config, activation_layers(config["network"]))

@@ -20,6 +20,11 @@ COLUMNS = {
         *(f"{key}_{side}" for side in "ab" for key in ("replicate", "method", "round")),
         *("alpha", "train_error", "test_error", "recalibrated"),
     ],
+    "robustness": ["replicate", "method", "round", "kind", "severity", "accuracy"],
+    "concept_layers": [
+        *("replicate", "method", "round", "density", "layer", "units", "silent"),
+        *("detectors", "concepts", "chance_detectors", "chance_concepts"),
+    ],
     "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
     "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
@@ -38,6 +43,7 @@ COLUMNS = {
     ],
 }
 _TEXT = {"method", "layer", "family", "measure", "method_a", "method_b", "layer_a", "layer_b", "note"}
+_TEXT |= {"kind", "concept", "detector"}
 _TEXT |= {"recalibrated", "class", "claim", "statement", "verdict", "source", "title", "direction"}
 _TEXT |= {"verdict_holm", "replicates_needed", "trained"}
 

@@ -6,14 +6,14 @@ from prunesim.audit.network_checks import network_folders
 from prunesim.datasets.corruptions import CORRUPTIONS, MOST_SEVERE, corrupt
 from prunesim.errors import PrunesimError
 from prunesim.networks.state import load_arrays, network_arrays
-from prunesim.pruning.criteria import prune, select_tensors
-from prunesim.pruning.masks import apply_mask
+from prunesim.pruning.criteria import select_tensors
 from prunesim.storage.arrays import load_metadata
+from prunesim.storage.columns import ROBUSTNESS
 from prunesim.study import paths
 from prunesim.study.seeds import derive_seed
+from prunesim.training.degrading import PRUNING, prune_further
 
-COLUMNS = ("replicate", "method", "round", "kind", "severity", "accuracy")
-PRUNING = "pruning"
+COLUMNS = ROBUSTNESS
 SHARES = (1.0, 0.8, 0.6, 0.4, 0.3, 0.2, 0.15, 0.1)
 SEVERITIES = tuple(range(MOST_SEVERE + 1))
 
@@ -79,20 +79,6 @@ def chosen_networks(study, replicates=None, methods=None, rounds=None):
             f"{study.name} has no network of {words or 'any kind'}; dense networks are those of round 0."
         )
     return chosen
-
-
-def prune_further(arrays, mask, share):
-    """Return the arrays of a network with the smallest of its remaining weights at zero.
-
-    Parameters
-    ----------
-    arrays : dict of str to numpy.ndarray
-    mask : dict of str to numpy.ndarray
-        Which weights are left of the tensors to prune.
-    share : float
-        Of these, how many stay: all but ``round((1 - share) * left)``, those of the largest magnitude anywhere.
-    """
-    return apply_mask(arrays, prune(arrays, mask, criterion="magnitude", scope="global", seed=0, fraction=1 - share))
 
 
 def _pruned(study, chosen, shares, pixels, accuracy):

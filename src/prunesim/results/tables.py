@@ -5,13 +5,17 @@ from pathlib import Path
 from prunesim.audit.records import acceptances, read_made, record_path
 from prunesim.pruning.criteria import select_tensors
 from prunesim.results.overlap import overlap_table
+from prunesim.results.recognition import concept_layers_table, concepts_table
 from prunesim.results.sparsity import sparsity_table
 from prunesim.results.training import training_table
 from prunesim.results.widths import widths_table
-from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, SIMILARITY
+from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, ROBUSTNESS, SIMILARITY
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.study import paths
+
+# What a study consists of beside networks, activations and comparisons.
+OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths")
 
 
 def networks_table(study, plan):
@@ -60,7 +64,7 @@ def similarity_table(study, plan):
     """Return the rows of all comparison files, in the order of the plan; see `networks_table`."""
     rows = []
     for file in paths.comparisons(
-        **{key: value for key, value in _growth(plan).items() if key not in ("given", "connectivity", "widths")}
+        **{key: value for key, value in _growth(plan).items() if key not in OF_NO_COMPARISON}
     ):
         read_made(study, record_path(f"comparisons/{file.removesuffix('.csv')}"))
         rows += read_rows(Path(study) / "comparisons" / file, SIMILARITY)
@@ -75,6 +79,15 @@ def connectivity_table(study, plan):
         read_made(study, record_path(f"connectivity/{name}"))
         rows += read_rows(Path(study) / "connectivity" / f"{name}.csv", CONNECTIVITY)
     return CONNECTIVITY, rows
+
+
+def robustness_table(study, plan):
+    """Return the accuracies of all networks with fewer weights and on worse images; see `networks_table`."""
+    rows = []
+    for *_, folder in paths.networks(plan["replicates"], plan["methods"], plan["rounds"], plan.get("chains")):
+        read_made(study, record_path(f"robustness/{folder}"))
+        rows += read_rows(Path(study) / "robustness" / f"{folder}.csv", ROBUSTNESS)
+    return ROBUSTNESS, rows
 
 
 def provenance_table(study, plan):
@@ -111,6 +124,9 @@ TABLES = {
     "similarity": similarity_table,
     "sparsity": sparsity_table,
     "connectivity": connectivity_table,
+    "robustness": robustness_table,
+    "concepts": concepts_table,
+    "concept_layers": concept_layers_table,
     "training": training_table,
     "overlap": overlap_table,
     "widths": widths_table,
@@ -119,7 +135,7 @@ TABLES = {
 
 
 def _growth(plan):
-    known = ("families", "replicates", "methods", "rounds", "layers", "chains", "given", "connectivity", "widths")
+    known = ("families", "replicates", "methods", "rounds", "layers", "chains", *OF_NO_COMPARISON)
     return {key: plan[key] for key in known if key in plan}
 
 

@@ -80,6 +80,23 @@ CONNECTIVITY = (
     "test_error",
     "recalibrated",
 )
+ROBUSTNESS = ("replicate", "method", "round", "kind", "severity", "accuracy")
+# Of the file of a network: draw 0 holds units against the masks of their own images, others against permuted ones.
+CONCEPT_UNITS = ("replicate", "method", "round", "layer", "unit", "silent", "draw", "concept", "iou")
+CONCEPTS = ("replicate", "method", "round", "layer", "unit", "concept", "iou", "detector")
+CONCEPT_LAYERS = (
+    "replicate",
+    "method",
+    "round",
+    "density",
+    "layer",
+    "units",
+    "silent",
+    "detectors",
+    "concepts",
+    "chance_detectors",
+    "chance_concepts",
+)
 # Of a comparison; the table adds what the networks are worth.
 WIDTH_PAIRS = (
     "replicate_a",

@@ -4,8 +4,8 @@ from fnmatch import fnmatchcase
 from itertools import pairwise
 
 from prunesim.networks.builtin import NETWORKS, built_in_layers
-from prunesim.networks.spec import KINDS, chosen, some, torchvision_name
-from prunesim.pruning.catalogue import AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
+from prunesim.networks.spec import KINDS, built_in_outputs, chosen, some, torchvision_name
+from prunesim.pruning.catalogue import ALONE, AT_START, FILTER_NAMES, OF_FILTERS, OF_WEIGHTS
 from prunesim.study.chains import check_chains, check_weights
 from prunesim.study.claims import check_claims
 from prunesim.study.widths import check_widths
@@ -253,6 +253,39 @@ def _check_comparison(config, schema):
         )
 
 
+def _check_connectivity(config, schema):
+    controls = [method["control"] for method in config["methods"].values()]
+    if "children" in config["connectivity"]["pairs"] and not set(controls) & set(ALONE):
+        yield (
+            "connectivity.pairs has children, but no method has control: data_order, which trains the other child; add "
+            "one, such as methods.sibling: {control: data_order}."
+        )
+
+
+def _check_concepts(config, schema):
+    asked, name = config["concepts"], config["network"]["name"]
+    source, path = asked["source"], asked["path"]
+    if source == "folder" and path is None:
+        yield "concepts.path is null; source folder needs the folder that holds concepts.json, images and masks."
+    if source != "folder" and path is not None:
+        yield f"concepts.path is {show(path)}, but concepts.source is {show(source)}; it must be folder, or path null."
+    if source is None or name not in NETWORKS:
+        return
+    outputs = [(layer, kind) for layer, kind in built_in_outputs(config["network"]) if kind not in ("linear", "other")]
+    names = [layer for layer, _ in built_in_outputs(config["network"])]
+    for word in asked["layers"]:
+        if word not in (*KINDS, "all") and not chosen([(layer, "") for layer in names], [word]):
+            yield (
+                f"concepts.layers: {show(word)} is not a layer of network {name}{did_you_mean(word, names)}; "
+                f"it has {some(names)}."
+            )
+        elif not chosen(outputs, [word]):
+            yield (
+                f"concepts.layers: {show(word)} of network {name} has no value at each row and column, so no concept "
+                "can be found there; take conv, relu or pool of a convolutional network."
+            )
+
+
 CROSS_CHECKS = (
     _check_dataset,
     _check_network,
@@ -261,6 +294,8 @@ CROSS_CHECKS = (
     check_weights,
     check_chains,
     _check_comparison,
+    _check_connectivity,
+    _check_concepts,
     check_widths,
     check_claims,
 )

@@ -1,6 +1,6 @@
 """Where the artifacts of a study lie, relative to its folder. Names are made here, and in `widths` for its networks."""
 
-from prunesim.pruning.catalogue import BY_GRADIENT
+from prunesim.pruning.catalogue import ALONE, BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
 from prunesim.study.widths import width_jobs
 
@@ -112,8 +112,9 @@ def connections(pairs, replicates, methods, rounds, chains=None):
     Parameters
     ----------
     pairs : iterable of str
-        ``dense`` (the dense network and each round), ``rounds`` (each round and the one before it) and ``replicates``
-        (the dense networks, and the last rounds, of each two replicates).
+        ``dense`` (the dense network and each round), ``rounds`` (each round and the one before it), ``children`` (the
+        dense network and that of each control data_order: one start, the images in another order) and ``replicates``
+        (the dense networks, and the last rounds, of each two replicates). For children, `methods` has their settings.
     replicates, methods, rounds, chains
         See `networks`.
 
@@ -140,6 +141,10 @@ def connections(pairs, replicates, methods, rounds, chains=None):
             members = [(r, *one) for one in chain(r, method, last, base)]
             for k in range(1, last + 1):
                 add(f"{kind}/{members[k][-1]}", members[0 if kind == "dense" else k - 1], members[k])
+    for r, method, last, base in lines if "children" in pairs else ():
+        if method in methods and methods[method]["control"] in ALONE and last:
+            first, second = ((r, *one) for one in chain(r, method, 1, base))
+            add(f"children/{second[-1]}", first, second)
     if "replicates" in pairs:
         ends = [(r, "dense", 0, "dense") for r in range(replicates)]
         ends += [(r, method, last, base) for r, method, last, base in lines if last]
@@ -218,7 +223,19 @@ def _scored(settings):
     return settings["criterion"] in BY_GRADIENT and not settings["control"]
 
 
-def jobs(families, replicates, methods, rounds, layers, chains=None, given=False, connectivity=(), widths=None):
+def jobs(
+    families,
+    replicates,
+    methods,
+    rounds,
+    layers,
+    chains=None,
+    given=False,
+    connectivity=(),
+    robustness=False,
+    concepts=False,
+    widths=None,
+):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
     Parameters
@@ -230,6 +247,8 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
         Some networks come from files, which are checked first.
     connectivity : iterable of str
         See `connections`.
+    robustness, concepts : bool
+        Each network is evaluated under further pruning and corruptions, or run over images with concepts.
     widths : dict, optional
         See `prunesim.study.widths.width_growth`.
     """
@@ -256,5 +275,12 @@ def jobs(families, replicates, methods, rounds, layers, chains=None, given=False
             for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
         *(f"connectivity/{name}" for name in connections(connectivity, replicates, methods, rounds, chains)),
+        *(["concepts/images"] if concepts else []),
+        *(
+            f"{kind}/{folder}"
+            for kind, asked in (("robustness", robustness), ("concepts", concepts))
+            if asked
+            for *_, folder in networks(replicates, methods, rounds, chains)
+        ),
         *(width_jobs(**widths) if widths else []),
     ]

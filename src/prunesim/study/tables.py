@@ -19,7 +19,14 @@ def tables_of(config):
     """Return the tables that a study has, less that of its provenance."""
     answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
     lines = ["connectivity"] if config["connectivity"]["pairs"] else []
+    robust = ["robustness"] if asks_for_robustness(config) else []
+    concepts = ["concepts", "concept_layers"] if config["concepts"]["source"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
     widths = ["widths"] if config["widths"]["factors"] else []
     more = [name for name in MORE if name in config["figures"]["more"]]
-    return ["networks", "layers", "similarity", *answers, *lines, *sparse, *widths, *more, "claims"]
+    return ["networks", "layers", "similarity", *answers, *lines, *robust, *concepts, *sparse, *widths, *more, "claims"]
+
+
+def asks_for_robustness(config):
+    """Return whether a study evaluates its networks under further pruning or on corrupted images."""
+    return bool(config["robustness"]["shares"] or config["robustness"]["corruptions"])
