@@ -47,7 +47,7 @@ rule dissect:
         software=software("torch"),
         settings=dissection_settings(),
         dataset=subpath(input[0], parent=True),
-        annotated=f"{STUDY}/concepts",
+        annotated=lambda wildcards, input: str(Path(input.annotated[0]).parent),
         identity=lambda wildcards: network_options(wildcards.network),
         # Images are kept of the network that the sheet shows.
         sheet=lambda wildcards: MOST_CONCEPTS * (f"rep{wildcards.rep}/{wildcards.network}" == NETWORKS[0][-1]),
