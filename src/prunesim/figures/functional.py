@@ -37,7 +37,7 @@ def rows(tables, settings):
         own = []
         for method in methods:
             chain = found[found["method"] == method]
-            own += method_lines.rows_of(chain, method, "value", len(methods), left[method])
+            own += method_lines.rows_of(chain, method, "value", len(methods) <= method_lines.MOST_BANDS, left[method])
         if measure == "agreement" and len(methods) <= method_lines.MOST_BANDS:
             own += [_allowed(similarity, method, left[method]) for method in methods]
         dense = dense_answers(similarity, measure)["value"]

@@ -4,8 +4,9 @@ import seaborn as sns
 
 from prunesim.figures import plotted, style
 
-# Bands of more methods than this hide each other.
-MOST_BANDS = 3
+# Bands of more methods than this hide each other, and so do lines of more than these.
+MOST_BANDS, MOST_LINES = 3, 8
+LEFT = "Weights remaining (%, log scale)"
 # How far the bars of neighbouring methods stand apart, of the place on the logarithmic axis.
 APART = 0.012
 
@@ -23,8 +24,8 @@ def looks(methods):
     }
 
 
-def rows_of(chain, method, value, count, left=None):
-    """Return what is drawn of a method: its means with intervals, and of few methods the replicates.
+def rows_of(chain, method, value, points, left=None):
+    """Return what is drawn of a method: its means with intervals, and the replicates where there is room for them.
 
     Parameters
     ----------
@@ -32,8 +33,8 @@ def rows_of(chain, method, value, count, left=None):
         ``round, replicate``, the column `value`, and ``left`` if `left` is not given.
     method : str
     value : str
-    count : int
-        How many methods there are.
+    points : bool
+        Whether the replicates are drawn.
     left : pandas.Series, optional
         Weights that remain, in per cent, by round.
 
@@ -49,7 +50,7 @@ def rows_of(chain, method, value, count, left=None):
     else:
         one = plotted.points(chain, ["round"], value)
         one = one.assign(left=one["round"].map(left))
-    parts = [mean.assign(left=mean["round"].map(left)), *([one] if count <= MOST_BANDS else [])]
+    parts = [mean.assign(left=mean["round"].map(left)), *([one] if points else [])]
     return [part.assign(method=method) for part in parts]
 
 
@@ -82,6 +83,12 @@ def draw_line(axis, rows, method, look, place, count):
     axis.vlines(moved, low, high, color=colour, linewidth=0.7 * style.scale(), alpha=0.6, zorder=2)
 
 
+def draw_behind(axis, rows):
+    """Draw the means of a method thin and grey, behind the one that a panel is about."""
+    mean = plotted.pick(rows, shown="mean")
+    axis.plot(mean["left"], mean["value"].astype(float), color="0.85", linewidth=0.7 * style.scale(), zorder=0)
+
+
 def bound(axis, values, least=None, most=None):
     """Let means and replicates decide what is shown of an axis: intervals of few replicates may go beyond it.
 
@@ -107,7 +114,7 @@ def left_axis(axis, least):
     axis.set_xscale("log")
     axis.set_xlim(115, min(least, 80) / 1.15)
     style.percent_ticks(axis.xaxis, least)
-    axis.set_xlabel("Weights remaining (%, log scale)")
+    axis.set_xlabel(LEFT)
 
 
 def add_legend(figure, axis, count):

@@ -30,7 +30,7 @@ def rows(tables, settings):
         for method in methods:
             mine = views[views["method"] == method]
             mine = mine.assign(value=unit * mine[view])
-            own = method_lines.rows_of(mine, method, "value", len(methods), left[method])
+            own = method_lines.rows_of(mine, method, "value", len(methods) <= method_lines.MOST_BANDS, left[method])
             parts += [part.assign(view=view) for part in own]
     note = style.ONE_REPLICATE if views["replicate"].nunique() < 2 else ""
     return plotted.Plotted(plotted.joined(parts, COLUMNS), note)
