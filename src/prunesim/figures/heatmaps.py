@@ -23,7 +23,7 @@ def colours(palette, measure):
     return map_.reversed() if measure in style.DISTANCES else map_
 
 
-def draw_matrix(axis, matrix, map_, ends, annotate=False, expected=None, rasterized=False):
+def draw_matrix(axis, matrix, map_, ends, annotate=False, expected=None, rasterized=False, labels=True):
     """Draw one matrix; cells without a value are hatched.
 
     Parameters
@@ -39,6 +39,9 @@ def draw_matrix(axis, matrix, map_, ends, annotate=False, expected=None, rasteri
         The cells that can have a value; the others stay blank. All by default.
     rasterized : bool
         Store the cells of an SVG as a picture, which thousands of them need.
+    labels : bool
+        Name rows and columns. Seaborn draws the figure to see whether names overlap, which takes long where there are
+        many maps; who sets ticks afterwards needs none of that.
     """
     sns.heatmap(
         matrix.astype(float),
@@ -53,6 +56,8 @@ def draw_matrix(axis, matrix, map_, ends, annotate=False, expected=None, rasteri
         linewidths=0.3,
         linecolor="white",
         rasterized=rasterized,
+        xticklabels="auto" if labels else False,
+        yticklabels="auto" if labels else False,
     )
     missing = matrix.isna().to_numpy()
     if expected is not None:

@@ -51,7 +51,7 @@ def draw(shown, settings):
             axis.set_axis_off()
         for index, (axis, layer) in enumerate(zip(panels, layers, strict=False)):
             matrix = _matrix(means, method, layer).reindex(index=earlier, columns=later)
-            heatmaps.draw_matrix(axis, matrix, map_, ends, expected=expected, rasterized=many)
+            heatmaps.draw_matrix(axis, matrix, map_, ends, expected=expected, rasterized=many, labels=False)
             axis.set_title(layer if len(methods) == 1 else f"{method}: {layer}", fontsize="small")
             axis.set_aspect("equal")
             lowest = index + columns >= len(layers)

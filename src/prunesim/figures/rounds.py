@@ -36,7 +36,7 @@ def draw(shown, settings):
     )
     for axis, method in zip(axes.flat, methods, strict=True):
         matrix = means[method].unstack().reindex(index=layers, columns=rounds)
-        heatmaps.draw_matrix(axis, matrix, map_, ends)
+        heatmaps.draw_matrix(axis, matrix, map_, ends, labels=False)
         heatmaps.number_ticks(axis.xaxis, rounds, most=12)
         axis.set_yticks([index + 0.5 for index in range(len(layers))], layers, rotation=0)
         axis.set_xlabel("Pruning round")
