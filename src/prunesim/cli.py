@@ -68,6 +68,8 @@ VERBS = JOBS | TOOLS
 # What the extra `pipeline` installs, by the names that are imported.
 PIPELINE = (
     "PIL",
+    "docutils",
+    "jinja2",
     "jsonschema",
     "matplotlib",
     "pandas",

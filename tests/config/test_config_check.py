@@ -187,7 +187,7 @@ EXACT = [
         "methods.imp.epoch is not a key; did you mean methods.imp.rewind.epoch or training.epochs?",
     ),
     ("dataset: {subset: {tran: 5}}", "dataset.subset.tran is not a key; did you mean dataset.subset.train?"),
-    ("figures: {zzz: 1}", "figures.zzz is not a key; figures has measure, context, palette, dpi."),
+    ("figures: {zzz: 1}", "figures.zzz is not a key; figures has measure, context, palette, dpi, width, more, pdf."),
     ("training.epochs: 5", "training.epochs is written as one key; nest it: training: {epochs: 5}."),
     ("a: 1", "a is not a key; there are " + ", ".join(SCHEMA["properties"]) + "."),
     (

@@ -22,7 +22,7 @@ from jinja2 import Environment, StrictUndefined
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
 from prunesim.figures import style
-from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.catalogue import FIGURES, SHEETS
 from prunesim.results.reading import COLUMNS
 
 ROOT = Path(__file__).parents[2]
@@ -201,7 +201,7 @@ def test_captions_render_and_explain_n_and_interval(name, replicates):
 
 
 def test_every_figure_has_a_caption_and_no_caption_is_left_over():
-    assert {path.stem for path in CAPTIONS.glob("*.rst")} == {*FIGURES, "tables", "provenance", "workflow"}
+    assert {path.stem for path in CAPTIONS.glob("*.rst")} == {*FIGURES, *SHEETS, "tables", "provenance", "workflow"}
 
 
 def test_many_cells_make_a_small_svg(tmp_path):

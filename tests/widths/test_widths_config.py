@@ -10,7 +10,8 @@ from prunesim.resolution.overlays import SCHEMA, check_study
 from prunesim.study.claims import claimed_tables
 from prunesim.study.config import load_yaml
 from prunesim.study.tables import tables_of
-from prunesim.study.widths import compared_filters, width_growth, width_jobs, width_layers
+from prunesim.study.width_paths import width_jobs
+from prunesim.study.widths import compared_filters, width_growth, width_layers
 
 
 def config(text, **others):

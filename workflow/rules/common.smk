@@ -29,7 +29,7 @@ from prunesim.resolution.overlays import check_study
 from prunesim.serving import start as serving
 from prunesim.storage.snakemake_records import recorded_params
 from prunesim.storage.terminal import VARIABLE
-from prunesim.study import chains, forking, methods, paths, widths
+from prunesim.study import chains, forking, methods, paths, width_paths, widths
 from prunesim.study.claims import claimed_tables, claims_settings
 from prunesim.study.closure import code_identity, code_text
 from prunesim.study.config import load_yaml, tables_of
@@ -457,17 +457,17 @@ def width_dump(wildcards):
 
 def width_start(wildcards):
     """The weights of a network of another width, before or after its training."""
-    file = widths.STATES[wildcards.state]
+    file = width_paths.STATES[wildcards.state]
     return f"{STUDY}/widths/{wildcards.width}/rep{wildcards.rep}/dense/{file}.safetensors"
 
 
 def width_activations(wildcards):
     """What is read of the networks of two widths, or of one, to compare a layer."""
-    networks = widths.width_networks(dict.fromkeys([wildcards.width, wildcards.other]), WIDTHS["replicates"])
+    networks = width_paths.width_networks(dict.fromkeys([wildcards.width, wildcards.other]), WIDTHS["replicates"])
     return [
         f"{STUDY}/{folder}/{state}/{name}"
         for *_, folder in networks
-        for state in widths.STATES
+        for state in width_paths.STATES
         for name in ("activations.json", f"{wildcards.layer}.pooled.npy")
     ]
 
@@ -486,13 +486,13 @@ def width_settings(wildcards):
 
 def width_comparisons(record=False):
     """Every comparison of widths, or the record of each."""
-    files = [file for *_, file in widths.width_comparisons(**WIDTHS)]
+    files = [file for *_, file in width_paths.width_comparisons(**WIDTHS)]
     return [f"{STUDY}/{record_path(file.removesuffix('.csv')) if record else file}" for file in files]
 
 
 def width_metrics():
     """What is known of every network of another width."""
-    found = widths.width_networks(WIDTHS["factors"], WIDTHS["replicates"])
+    found = width_paths.width_networks(WIDTHS["factors"], WIDTHS["replicates"])
     return [f"{STUDY}/{folder}/dense/metrics.json" for *_, folder in found]
 
 

@@ -30,8 +30,7 @@ for figure, about in FIGURES.items():
         shell:
             prunesim(
                 "figure {params.figure} --tables {params.tables:q} --settings {params.settings:q}"
-                " --svg {output.svg:q} --png {output.png:q} --csv {output.table:q}"
-                + (" --pdf {output.pdf:q}" if config["figures"]["pdf"] else "")
+                " --svg {output.svg:q} --png {output.png:q} --csv {output.table:q} --pdf {output.pdf:q}"
             )
 
 

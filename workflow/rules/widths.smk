@@ -49,7 +49,7 @@ if WIDTHS:
             "<study>/logs/widths/{width}/rep{rep}/{state}.log",
         wildcard_constraints:
             width="|".join(map(re.escape, WIDTHS["factors"])),
-            state="|".join(widths.STATES),
+            state="|".join(width_paths.STATES),
         conda:
             "../../envs/torch.yaml"
         threads: config["training"]["threads"]

@@ -9,7 +9,7 @@ from prunesim.storage.arrays import load_tensors
 from prunesim.storage.columns import WIDTH_PAIRS, WIDTHS
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
-from prunesim.study.widths import STATES
+from prunesim.study.width_paths import STATES
 
 
 def check_widths(study, checksum):

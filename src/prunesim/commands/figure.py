@@ -17,7 +17,7 @@ def add_arguments(parser):
     parser.add_argument("--svg", required=True, metavar="FILE", help="SVG file to write")
     parser.add_argument("--png", required=True, metavar="FILE", help="PNG file to write")
     parser.add_argument("--csv", required=True, metavar="FILE", help="table to write, of exactly the numbers drawn")
-    parser.add_argument("--pdf", metavar="FILE", help="PDF file to write")
+    parser.add_argument("--pdf", nargs="?", metavar="FILE", help="PDF file to write, if any")
 
 
 def run(arguments):

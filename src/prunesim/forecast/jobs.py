@@ -20,7 +20,8 @@ from prunesim.study.claims import claimed_tables
 from prunesim.study.config import tables_of
 from prunesim.study.looks import robustness_of
 from prunesim.study.tables import asks_for_robustness
-from prunesim.study.widths import STATES, compared_filters, network_at, pairs_of_networks, width_growth, width_networks
+from prunesim.study.width_paths import STATES, pairs_of_networks, width_networks
+from prunesim.study.widths import compared_filters, network_at, width_growth
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000

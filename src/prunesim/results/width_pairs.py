@@ -9,7 +9,7 @@ from prunesim.results.comparison import load_activations
 from prunesim.similarity import MEASURES, compare_pairs
 from prunesim.storage.columns import WIDTH_PAIRS
 from prunesim.study.seeds import derive_seed
-from prunesim.study.widths import STATES, pairs_of_networks, width_networks
+from prunesim.study.width_paths import STATES, pairs_of_networks, width_networks
 
 
 def compare_widths(study, width, other, layer, settings):

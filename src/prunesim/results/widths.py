@@ -6,7 +6,7 @@ from prunesim.audit.records import read_made, record_path
 from prunesim.storage.columns import WIDTH_PAIRS, WIDTHS
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
-from prunesim.study.widths import width_comparisons, width_networks
+from prunesim.study.width_paths import width_comparisons, width_networks
 
 
 def widths_table(study, plan):

@@ -1,8 +1,8 @@
-"""Where the artifacts of a study lie, relative to its folder. Names are made here, and in `widths` for its networks."""
+"""Where the artifacts of a study lie, relative to its folder. Names are made here, and in `width_paths`."""
 
 from prunesim.pruning.catalogue import ALONE, BY_GRADIENT
 from prunesim.pruning.rewinding import rewind_file
-from prunesim.study.widths import width_jobs
+from prunesim.study.width_paths import width_jobs
 
 # By the file that a job of a round makes beside weights.
 _JOBS = {"mask": "prune", "scores": "score"}

@@ -1,13 +1,11 @@
-"""Networks of several widths (section ``widths`` of the config): which there are, and where they lie in a study."""
+"""Networks of several widths (section ``widths`` of the config): which there are, and what of them is compared."""
 
-from itertools import combinations, combinations_with_replacement
+from itertools import combinations
 
 from prunesim.networks.builtin import NETWORKS, first_width, output_widths
 from prunesim.networks.spec import activation_layers, chosen, some
 from prunesim.study.words import did_you_mean, refuse, show
 
-# A network before and after its training, by the file of its weights.
-STATES = {"untrained": "initial", "trained": "weights"}
 NARROWEST, ALL = "narrowest", "all"
 
 
@@ -53,40 +51,6 @@ def compared_filters(config, layer):
     if wanted == ALL or None in counts:
         return None
     return min(counts) if wanted == NARROWEST else wanted
-
-
-def width_networks(factors, replicates):
-    """Return ``(factor, replicate, folder)`` of every network, the folder relative to the study."""
-    return [(factor, r, f"widths/{factor}/rep{r}") for factor in factors for r in range(replicates)]
-
-
-def width_comparisons(factors, layers, replicates=None):
-    """Return ``(factor, other, layer, file)`` of every comparison, the file relative to the study.
-
-    Each file compares all networks of one width with all of a wider one, or with each other, at one layer.
-    """
-    return [
-        (narrow, wide, layer, f"widths/comparisons/{narrow}/{wide}/{layer}.csv")
-        for narrow, wide in combinations_with_replacement(factors, 2)
-        for layer in layers
-    ]
-
-
-def width_jobs(factors, replicates, layers):
-    """Return the name of every job for networks of other widths; see `prunesim.study.paths.jobs`."""
-    networks = width_networks(factors, replicates)
-    return [
-        *(f"{folder}/dense" for *_, folder in networks),
-        *(f"{folder}/{state}" for *_, folder in networks for state in STATES),
-        *(file.removesuffix(".csv") for *_, file in width_comparisons(factors, layers)),
-    ]
-
-
-def pairs_of_networks(narrow, wide, replicates):
-    """Return the pairs ``((factor, replicate), (factor, replicate))`` of a comparison, the narrower network first."""
-    if narrow == wide:
-        return [((narrow, a), (narrow, b)) for a, b in combinations(range(replicates), 2)]
-    return [((narrow, a), (wide, b)) for a in range(replicates) for b in range(replicates)]
 
 
 def _filters(config, layer):

@@ -95,7 +95,7 @@ class _Rows(Dataset):
 
 
 def _read(file, rows):
-    return to_tensor(np.load(file, mmap_mode="r")[rows], "cpu")
+    return to_tensor(np.load(file, mmap_mode="r", allow_pickle=False)[rows], "cpu")
 
 
 def _as_it_is(batch):
