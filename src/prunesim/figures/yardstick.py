@@ -74,6 +74,7 @@ def draw(shown, settings):
     values = shown.rows["value"]
     room = 0.08 * (values.max() - values.min()) or 0.1
     axes[0].set_ylim(values.min() - room, values.max() + room)
+    axes[0].locator_params(axis="y", nbins=6, prune="upper")
     handles = [Line2D([], [], color=SORTS[sort][2], marker=SORTS[sort][1], linestyle="none") for sort in present]
     profiles.add_legend(figure, list(zip(handles, [SORTS[sort][0] for sort in present], strict=True)), "")
     style.remark(figure, shown.note)
