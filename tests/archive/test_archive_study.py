@@ -26,7 +26,7 @@ from pipeline.pipeline_runs import (
 from prunesim.archive import packing
 from prunesim.archive import study as archive
 from prunesim.errors import PrunesimError
-from prunesim.figures.catalogue import FIGURES
+from prunesim.figures.catalogue import FIGURES, SHEETS
 
 pytestmark = pytest.mark.slow
 
@@ -139,7 +139,7 @@ def test_code_that_trains_has_changed_and_figures_are_drawn_all_the_same(archive
 def test_figures_profile_knows_every_figure():
     text = (REPOSITORY / "profiles/figures/profile.yaml").read_text()
     allowed = re.search(r"allowed-rules: \[(.*)\]", text)[1].split(", ")
-    assert sorted(allowed) == sorted(["explorer", "figures", *(f"figure_{name}" for name in FIGURES)])
+    assert sorted(allowed) == sorted(["explorer", "figures", *(f"figure_{name}" for name in FIGURES), *SHEETS])
 
 
 def test_another_measure_is_computed_from_archived_activations(archives, fresh):

@@ -36,7 +36,8 @@ def rule_graph(root, configfiles=(), assignments=()):
     PrunesimError
         If Snakemake refuses.
     """
-    words = ["--rulegraph", "--forceall", "--cores", "1"]
+    # A dry run leaves no log, which would count as the study's last run.
+    words = ["--rulegraph", "--dry-run", "--forceall", "--cores", "1"]
     words += ["--configfile", *map(str, configfiles)] if configfiles else []
     words += ["--config", *assignments] if assignments else []
     done = subprocess.run(
