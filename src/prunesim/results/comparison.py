@@ -11,6 +11,16 @@ from prunesim.study import paths
 from prunesim.study.seeds import derive_seed
 
 
+def of_measures(settings):
+    """Return the settings of the measures of a comparison by the names that `prunesim.similarity` has for them."""
+    return {
+        name: settings[f"{measure}_{name}"]
+        for measure in settings["measures"]
+        for name in MEASURES[measure].settings
+        if f"{measure}_{name}" in settings
+    }
+
+
 def compare_rounds(activations, replicate, method, round_, layer, settings):
     """Compare a network with all earlier rounds of its chain at one layer.
 
@@ -102,12 +112,7 @@ def _compare(family, activations, members, pairs, settings, pooled=False):
         draws=settings["null_draws"],
         seed=derive_seed(settings["seed"], "null"),
         names=[f"{Path(activations) / folder}, layer {identity['layer']}" for folder, identity in members],
-        **{
-            name: settings[f"{measure}_{name}"]
-            for measure in settings["measures"]
-            for name in MEASURES[measure].settings
-            if f"{measure}_{name}" in settings
-        },
+        **of_measures(settings),
     )
     rows = []
     for result in results:

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from prunesim.errors import PrunesimError
-from prunesim.results.comparison import load_activations
-from prunesim.similarity import MEASURES, compare_pairs
+from prunesim.results.comparison import load_activations, of_measures
+from prunesim.similarity import compare_pairs
 from prunesim.storage.columns import WIDTH_PAIRS
 from prunesim.study.seeds import derive_seed
 from prunesim.study.width_paths import STATES, pairs_of_networks, width_networks
@@ -88,12 +88,7 @@ def _compare_state(study, state, layer, members, pairs, settings):
         draws=settings["null_draws"],
         seed=derive_seed(settings["seed"], "null"),
         names=names,
-        **{
-            name: settings[f"{measure}_{name}"]
-            for measure in settings["measures"]
-            for name in MEASURES[measure].settings
-            if f"{measure}_{name}" in settings
-        },
+        **of_measures(settings),
     )
     rows = []
     for result in results:
