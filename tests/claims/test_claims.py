@@ -354,6 +354,7 @@ def test_every_open_verdict_has_its_reason():
     assert result(*study(V_SHAPE))["note"].drop("accuracy_kept/imp").isna().all()
 
 
+@pytest.mark.slow
 def test_noise_alone_is_rarely_called_a_finding():
     """With no difference between layers, 95 % intervals support a one-sided claim in about 1 of 40 studies."""
     rng = np.random.default_rng(0)

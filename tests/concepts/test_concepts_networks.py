@@ -19,6 +19,8 @@ from prunesim.errors import PrunesimError
 from prunesim.figures.concept_sheet import outline
 from prunesim.results.concepts import best_units, dissect, examples, orders, too_large
 
+pytestmark = pytest.mark.slow
+
 WHICH = (0, "dense", 0)
 
 

@@ -16,6 +16,8 @@ from prunesim.results.concept_examples import load_examples, save_examples
 from prunesim.storage.columns import CONCEPT_LAYERS, CONCEPT_UNITS, CONCEPTS
 from prunesim.storage.csvfiles import read_rows
 
+pytestmark = pytest.mark.slow
+
 OPTIONS = ["--draws", "2", "--quantile", "0.05", "--threshold", "0.06", "--seed", "7"]
 
 

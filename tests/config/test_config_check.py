@@ -486,6 +486,7 @@ def test_all_errors_at_once_in_the_order_of_the_schema():
     ]
 
 
+@pytest.mark.slow
 def test_every_refusal_is_one_readable_line():
     """No value, of whatever type and wherever, gives jargon, a Python repr, or another error than ours."""
     strange = [None, True, False, -1, 0, 2.5, 10**400, float("nan"), "x", "1e-3", "a\nb", "", [], [1], ["x", "x"], {}]

@@ -9,6 +9,8 @@ from pipeline.test_pipeline_verify import edit_array, edit_json, edit_text, trun
 from prunesim.audit.verify import verify_study
 from prunesim.storage.csvfiles import read_rows, write_rows
 
+pytestmark = pytest.mark.slow
+
 ANSWERS = "tiny/activations/rep0/imp/round01/predictions.npy"
 LINE = "tiny/connectivity/dense/rep0/imp/round01.csv"
 STRAIN = "tiny/robustness/rep0/dense.csv"

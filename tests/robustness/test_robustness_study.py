@@ -13,6 +13,8 @@ from prunesim.study.config import load_yaml
 from prunesim.study.looks import CORRUPTIONS as IN_ORDER
 from prunesim.study.looks import robustness_of
 
+pytestmark = pytest.mark.slow
+
 SCHEMA = load_yaml(REPOSITORY / "workflow/schemas/config.schema.yaml")["properties"]["robustness"]["properties"]
 
 

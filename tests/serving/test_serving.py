@@ -15,6 +15,8 @@ from prunesim.serving.client import ADDRESS
 from prunesim.serving.server import fits
 from prunesim.study import forking
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("serving_jobs.py")
 NOT_TAKEN = 99
 

@@ -17,6 +17,8 @@ from prunesim.similarity import compare_pairs
 from prunesim.storage.files import read_json
 from prunesim.study.seeds import derive_seed
 
+pytestmark = pytest.mark.slow
+
 # As in tests/pipeline/tiny.yaml: the network is 4 wide, so relu5 has 8 units at width 1 and 16 at width 2.
 SEED, BLOCKS, DRAWS = 7, 5, 19
 
