@@ -3,7 +3,7 @@
 # make test-quick  the checks of a minute, for who edits: no studies, no browser, no conda, no Slurm
 # make archive     pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
 # make restore     ARCHIVE=FILE   bring an archived study back into this clone
-# make benchmark   time the similarity engine and write docs/performance.md
+# make benchmark   time the similarity engine, shrunk networks and training, and write docs/performance.md
 # make gpu-check   check and time training on the GPU, if there is one
 # make docs        make the documentation site in docs/_build/html
 # All are safe to repeat: nothing is installed or computed again that is there.
@@ -51,6 +51,7 @@ test-quick: .venv/installed-dev
 benchmark: .venv/installed-dev
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md
 	@$(BIN)/python benchmarks/structured.py --output docs/performance.md
+	@$(BIN)/python benchmarks/training.py --output docs/performance.md
 
 # Any Python with torch, numpy, scipy and safetensors will do.
 gpu-check:
