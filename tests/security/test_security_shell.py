@@ -15,6 +15,7 @@ from pipeline.pipeline_runs import REPOSITORY, copy_source, due, snakemake
 from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import FIGURES
 from prunesim.study.config import check_config, load_yaml
+from prunesim.study.tables import MORE
 
 pytestmark = pytest.mark.slow
 
@@ -48,12 +49,12 @@ def commands(printed):
 
 
 def rules_with_a_shell():
-    """Return the rules of the pipeline that run a command; those of the figures are made in a loop."""
+    """Return the rules of the pipeline that run a command; those of figures and some tables are made in a loop."""
     rules = set()
     for path in (REPOSITORY / "workflow/rules").glob("*.smk"):
         blocks = re.split(r"^ *rule (?=\w)", path.read_text(), flags=re.MULTILINE)
         rules |= {block.partition(":")[0] for block in blocks[1:] if re.search(r"^ +shell:", block, re.MULTILINE)}
-    return rules | {f"figure_{name}" for name in FIGURES}
+    return rules | {f"figure_{name}" for name in FIGURES} | {f"{name}_table" for name in MORE}
 
 
 def outside_quotes(command):
@@ -76,6 +77,7 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
         "connectivity": {"pairs": ["dense", "replicates"]},
         "robustness": {"shares": [1, 0.5], "corruptions": ["noise"]},
         "concepts": {"source": "scenes"},
+        "figures": {"more": ["yardstick", "measures", "training", "overlap"]},
     }
     methods = {
         "m_1": {"rewind": {"epoch": 1}},
@@ -85,15 +87,18 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
         "m_5": {"control": "reinitialise", "of": "m_1"},
     }
     given = {**STUDY["network"], "weights": file}
+    wide = {"network": {"name": "cnn", "width": 4}, "widths": {"factors": [0.5, 1], "replicates": 2}}
+    wide |= {"comparison": {"layers": ["relu1", "logits"]}, "methods": {"imp": {}}}
     overlays = [
         {**study, "methods": methods},
+        wide,
         *({**study, "network": {**given, "weights_as": use}, "chains": {"c_1": chain}} for use in USES),
     ]
     found = {}
     for number, overlay in enumerate(overlays):
         path = tmp_path / f"odd overlay {number}.yaml"
-        path.write_text(json.dumps(overlay))
-        status, printed = snakemake(odd, *words, "--configfile", "odd.yaml", path, base=None)
+        path.write_text(json.dumps({**STUDY, **overlay}))
+        status, printed = snakemake(odd, *words, "--configfile", path, base=None)
         assert status == 0, printed
         for rule, printed_commands in commands(printed).items():
             found.setdefault(rule, []).extend(printed_commands)

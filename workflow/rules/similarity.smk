@@ -261,7 +261,7 @@ for table, file in (("training", "history.csv"), ("overlap", "mask.safetensors")
                 table=table,
             shell:
                 prunesim(
-                    "table {params.table} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}"
+                    "table {params.table:q} --study {params.study:q} --plan {params.plan:q} --output {output.table:q}"
                 )
 
 

@@ -94,8 +94,8 @@ if WIDTHS:
             study=subpath(output.table, ancestor=5),
         shell:
             prunesim(
-                "widths --settings {params.settings:q} --study {params.study:q} --width {wildcards.width}"
-                " --other {wildcards.other} --layer {wildcards.layer:q} --output {output.table:q}"
+                "widths --settings {params.settings:q} --study {params.study:q} --width {wildcards.width:q}"
+                " --other {wildcards.other:q} --layer {wildcards.layer:q} --output {output.table:q}"
             )
 
     rule widths_table:
