@@ -18,6 +18,8 @@ METHODS = {
 # All methods in a few submissions, since each waits to be asked after; the study before keeps to the profile's groups.
 MADE = ("rewind_point", "score", "coupling", "sparsify", "reinitialise", "prune", "retrain")
 TOGETHER = ("--groups", *(f"{rule}=methods" for rule in MADE), "--group-components", "methods=8")
+# One after the other, and so with one core and the memory of one.
+TOGETHER += ("--set-resources", *(f"{rule}:group_slot=1" for rule in MADE))
 TRAININGS = {
     "config": ["training: {epochs: 60}", "replicates: 3"],
     "targets": [f"{NETWORKS}/rep{replicate}/dense/weights.safetensors" for replicate in range(3)],
