@@ -76,7 +76,7 @@ def disturb(folder, victim, number, moment, rng):
     try:
         hit = _strike(process, victim, number, time.monotonic() + moment, rng)
         # Without waiting: the jobs of a killed main process go on while the next run begins.
-        status = process.wait(timeout=300)
+        status = process.wait(timeout=600)
     except BaseException:
         kill(process)
         raise
