@@ -10,6 +10,8 @@ import subprocess
 import time
 from pathlib import Path
 
+import pytest
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 # Name: key, code and number, of the keys that tests press.
 KEYS = {
@@ -29,6 +31,17 @@ PATIENCE = 60
 def program():
     """Return the path of a Chromium on this machine, or None."""
     return next(filter(None, map(shutil.which, PROGRAMS)), None)
+
+
+def opened(folder):
+    """Yield a Chromium for a fixture, and close it; without one the test is skipped, and in CI it fails."""
+    if program() is None:
+        sentence = "No Chromium is installed (on Debian: apt-get install chromium)."
+        assert "CI" not in os.environ, sentence
+        pytest.skip(sentence)
+    browser = Browser(folder)
+    yield browser
+    browser.close()
 
 
 class Browser:

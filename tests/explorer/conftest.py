@@ -1,6 +1,5 @@
 """Studies whose pages are opened, and the browser that opens them."""
 
-import os
 from pathlib import Path
 
 import chromium
@@ -13,13 +12,7 @@ from prunesim.explorer.page import write_explorer
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
     """Return a Chromium that has not been looked at otherwise than as a window of 1,400 pixels."""
-    if chromium.program() is None:
-        sentence = "No Chromium is installed (on Debian: apt-get install chromium)."
-        assert "CI" not in os.environ, sentence
-        pytest.skip(sentence)
-    opened = chromium.Browser(tmp_path_factory.mktemp("browser"))
-    yield opened
-    opened.close()
+    yield from chromium.opened(tmp_path_factory.mktemp("browser"))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """The report: its parts, and that all of it shows in a browser that reaches no network."""
 
 import csv
-import os
 
 import pytest
 from explorer import chromium
@@ -87,13 +86,7 @@ def study(tmp_path, names):
 
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
-    if chromium.program() is None:
-        sentence = "No Chromium is installed (on Debian: apt-get install chromium)."
-        assert "CI" not in os.environ, sentence
-        pytest.skip(sentence)
-    opened = chromium.Browser(tmp_path_factory.mktemp("browser"))
-    yield opened
-    opened.close()
+    yield from chromium.opened(tmp_path_factory.mktemp("browser"))
 
 
 def test_every_figure_shows_offline_and_nothing_is_wider_than_the_window(browser, study, config, names):

@@ -12,7 +12,8 @@ from prunesim.errors import PrunesimError
 from prunesim.figures.catalogue import figures_of
 from prunesim.report.captions import caption
 from prunesim.report.graph import draw_graph, read_graph
-from prunesim.report.sections import claims_summary, claims_table, made_by, read_rows, runtimes
+from prunesim.report.sections import claims_summary, claims_table, made_by, runtimes
+from prunesim.storage.csvfiles import read_table
 from prunesim.storage.files import read_error, write_text
 from prunesim.study.tables import tables_of
 
@@ -47,7 +48,7 @@ def write_report(study, config, root, rulegraph, output):
         If a table or figure is missing.
     """
     study = Path(study)
-    claims, provenance = (read_rows(study / "tables" / f"{name}.csv") for name in ("claims", "provenance"))
+    claims, provenance = (read_table(study / "tables" / f"{name}.csv")[1] for name in ("claims", "provenance"))
     style = _page("style.css")
     figures = figures_of(tables_of(config), config["methods"], config["figures"]["more"])
     parts = {

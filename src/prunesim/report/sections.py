@@ -1,28 +1,14 @@
 """The parts of the report that are made of tables, as HTML."""
 
-import csv
 import html
 from collections import defaultdict
 
-from prunesim.errors import PrunesimError
 from prunesim.forecast.words import duration
-from prunesim.storage.files import read_error
 
 # A shape beside the word: the verdict is not told by colour.
 SHAPES = {"supported": "●", "contradicted": "✕", "inconclusive": "◇"}
 HEADS = ("Claim", "Estimate", "95 % interval", "Holds if", "Verdict", "Source")
 VERSIONS = ("commit", "python", "torch", "numpy", "scipy", "platform", "processor", "host", "device", "threads", "seed")
-
-
-def read_rows(path):
-    """Return the rows of a CSV table as dicts of text."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            return list(csv.DictReader(file))
-    except OSError as error:
-        raise read_error(path, error) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise PrunesimError(f"{path} is not a readable CSV file ({error}); delete it and run again.") from error
 
 
 def claims_summary(claims):
@@ -39,12 +25,11 @@ def claims_table(claims):
     order = {verdict: place for place, verdict in enumerate(SHAPES)}
     lines = []
     for row in sorted(claims, key=lambda row: order.get(row["verdict_holm"], len(order))):
-        side = {"above": "above", "below": "below"}.get(row["direction"], row["direction"])
         cells = [
             f"{_text(row['statement'])}<br><code>{_text(row['claim'])}</code>{_note(row)}",
             _number(row["estimate"]),
             f"{_number(row['ci_low'])} to {_number(row['ci_high'])}" if row["ci_low"] else "none",
-            f"{side} {_number(row['bound'])}",
+            f"{row['direction']} {_number(row['bound'])}",
             _verdict(row),
             _text(row["source"]),
         ]
