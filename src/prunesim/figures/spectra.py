@@ -65,12 +65,14 @@ def draw(shown, settings):
         panels = axes[block * bands : (block + 1) * bands].ravel()
         for axis in panels[len(layers) :]:
             axis.set_axis_off()
-        for axis, layer in zip(panels, layers, strict=False):
+        for index, (axis, layer) in enumerate(zip(panels, layers, strict=False)):
+            if index + columns >= len(layers):
+                axis.set_xlabel("Direction")
+            if index % columns == 0:
+                axis.set_ylabel("Canonical correlation")
             _draw_layer(axis, plotted.pick(shown.rows, method=method, layer=layer), colours)
             axis.set_title(layer if len(methods) == 1 else f"{method}: {layer}", fontsize="small")
     axes[0, 0].set_ylim(-0.02, 1.03)
-    figure.supxlabel("Direction, most alike first", fontsize="medium")
-    figure.supylabel("Canonical correlation", fontsize="medium")
     entries = [(Line2D([], [], color=colours[round_]), str(round_)) for round_ in profiles.named(rounds)]
     if (shown.rows["shown"] == "null").any():
         entries.append((Line2D([], [], color="0.3", **CHANCE), "null (images shuffled)"))
@@ -88,6 +90,6 @@ def _draw_layer(axis, rows, colours):
         look = CHANCE | {"linewidth": CHANCE["linewidth"] * style.scale()}
         axis.plot(null["index"], null["value"], color=colour, zorder=1, **look)
     room = 0.04 * max(longest - 1, 1)
-    axis.set_xlim(1 - room, longest + room)
+    axis.set_xlim(max(1 - room, 0.5), longest + room)
     axis.xaxis.set_major_locator(MaxNLocator(4, integer=True, min_n_ticks=2))
     style.faint_grid(axis)
