@@ -119,6 +119,16 @@ def test_a_spectrum_ends_where_a_replicate_does():
     assert [len(line.get_xdata()) for line in means] == [32, 32, 32, 32, 29]
 
 
+def test_the_legend_of_widths_is_below_all_panels():
+    module, found, settings = shown("widths", synthetic.study(replicates=3, rounds=1))
+    figure = plotted.drawing_of(module.draw)(found, settings)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["untrained", "trained", "by chance"]
+    assert not [axis for axis in figure.axes if axis.get_legend()]
+    assert legend.get_window_extent().y1 <= min(axis.get_tightbbox().y0 for axis in figure.axes)
+
+
 def test_rank_agreement_is_one_for_measures_that_rank_alike():
     tables = synthetic.study(replicates=2, rounds=3)
     table = tables["similarity"]
