@@ -13,6 +13,7 @@ DAY = re.compile(r"by hand, 2\d{3}-\d\d-\d\d\b")
 
 # What stands for what a reader has: the tiny study for the default one, and its last round.
 STAND_INS = {
+    "results/digits/config.yaml": "tests/pipeline/tiny.yaml",
     "results/digits": "results/tiny",
     "digits-": "tiny-",
     "results/mine": "results/tiny",

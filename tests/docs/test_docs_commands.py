@@ -95,7 +95,7 @@ def run_snakemake(words, clone):
     config = read_config(clone, arguments.configfile or [], arguments.config or [], network=False)
     rules = re.findall(r"^rule (\w+):", "".join(path.read_text() for path in clone.rglob("*.smk")), re.MULTILINE)
     for target in arguments.targets:
-        assert target in rules or target.startswith(f"results/{config['study']}/"), target
+        assert target in rules or target.startswith((STUDY, f"results/{config['study']}/")), target
 
 
 def run_rm(words, clone):
