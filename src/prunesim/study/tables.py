@@ -10,6 +10,12 @@ COLUMNS = {
     "answers": columns.ANSWERS,
     "classes": columns.CLASSES,
     "connectivity": columns.CONNECTIVITY,
+    "robustness": columns.ROBUSTNESS,
+    "concepts": columns.CONCEPTS,
+    "concept_layers": columns.CONCEPT_LAYERS,
+    "sparsity": columns.SPARSITY,
+    "training": columns.TRAINING,
+    "overlap": columns.OVERLAP,
     "widths": columns.WIDTHS,
 }
 # Those that a study has for the figures that it asks for, which have their names.
