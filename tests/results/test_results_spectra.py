@@ -1,7 +1,6 @@
 """Spectra of the networks of a study: the measure that they are behind, and what cannot be computed."""
 
 import hashlib
-import json
 import shutil
 
 import numpy as np
@@ -13,6 +12,7 @@ from prunesim.cli import main
 from prunesim.results.spectra import spectra_rows
 from prunesim.storage.columns import SIMILARITY, SPECTRA
 from prunesim.storage.csvfiles import read_rows, write_rows
+from prunesim.storage.files import read_json, write_json
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +71,6 @@ def silence(folder):
     """Write a layer that is 0 everywhere, with the checksum that goes with it."""
     path, index = folder / "relu1.npy", folder / "activations.json"
     np.save(path, np.zeros_like(np.load(path)))
-    about = json.loads(index.read_text())
+    about = read_json(index)
     about["layers"]["relu1"]["sha256"]["relu1.npy"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    index.write_text(json.dumps(about))
+    write_json(index, about)
