@@ -136,7 +136,11 @@ def test_layers_are_looked_for_in_the_network(table, column, layer, known):
     assert known in str(caught.value)
 
 
-LOOKS = {"robustness": {"shares": [1, 0.5], "corruptions": ["noise"]}, "concepts": {"source": "scenes"}}
+LOOKS = {
+    "comparison": {"spectra": True},
+    "robustness": {"shares": [1, 0.5], "corruptions": ["noise"]},
+    "concepts": {"source": "scenes"},
+}
 
 
 @pytest.mark.parametrize(
@@ -145,6 +149,8 @@ LOOKS = {"robustness": {"shares": [1, 0.5], "corruptions": ["noise"]}, "concepts
         ("{table: robustness, column: accuracy, where: {kind: noise, severity: [3, 0.5], round: 0}}", None),
         ("{table: concept_layers, column: detectors, where: {layer: relu1}}", None),
         ("{table: concepts, column: iou, where: {detector: yes, method: dense}}", None),
+        ("{table: spectra, column: correlation, where: {layer: relu2, index: [1, 2], round: 1}}", None),
+        ("{table: spectra, column: index}", "which is no column of numbers of spectra.csv; it has correlation, null"),
         ("{table: robustness, column: accuracy, where: {kind: blur}}", "where.kind is blur, which is not"),
         ("{table: robustness, column: accuracy, where: {severity: 0.25}}", "where.severity is 0.25, which is not"),
         ("{table: concepts, column: iou, where: {detector: 1}}", "where.detector is 1, which is not in the tables"),

@@ -13,6 +13,7 @@ ALWAYS = ("networks", "similarity")
 WHERE_THERE = ("answers", "connectivity", "widths")
 # What a config must have for a table; functional answers for the others.
 ADDED = {
+    "spectra": "comparison.spectra",
     "connectivity": "connectivity.pairs",
     "robustness": "robustness.shares or robustness.corruptions",
     "concepts": "concepts.source",
@@ -26,7 +27,7 @@ YES_OR_NO = ("recalibrated", "trained", "detector")
 _SIDES = ("_a", "_b")
 # Columns that say which row it is, or hold words.
 NAMES = ("replicate", "method", "round", "layer", "class", "family", "measure", "recalibrated", "trained", "note")
-NAMES += ("kind", "unit", "concept", "detector")
+NAMES += ("kind", "unit", "concept", "detector", "index")
 NAMES += tuple(f"{name}{side}" for name in ("replicate", "method", "round", "layer") for side in _SIDES)
 
 
