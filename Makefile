@@ -52,6 +52,9 @@ benchmark: .venv/installed-dev
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md
 	@$(BIN)/python benchmarks/structured.py --output docs/performance.md
 	@$(BIN)/python benchmarks/training.py --output docs/performance.md
+	@$(BIN)/python benchmarks/dumps.py --output docs/performance.md
+	@$(BIN)/python benchmarks/orchestration.py --output docs/performance.md
+	@$(BIN)/python benchmarks/growth.py --output docs/performance.md
 
 # Any Python with torch, numpy, scipy and safetensors will do.
 gpu-check:
