@@ -46,7 +46,11 @@ def _inner(gradients, row_mean, column_mean, blocks):
     features[:, :p, -1] = -gradients @ column_mean
     features[:, -1, :q] = -row_mean @ gradients
     features[:, -1, -1] = -features[:, :p, -1] @ row_mean
-    return blocks.reshape(len(blocks), -1) @ features.reshape(len(features), -1).T
+    features = features.reshape(len(features), -1).T
+    if blocks.dtype == features.dtype:
+        return blocks.reshape(len(blocks), -1) @ features
+    # A block at a time, so that no second copy of them all is made.
+    return np.stack([block.ravel().astype(features.dtype) @ features for block in blocks])
 
 
 def cca_mean_gradient(pair):
