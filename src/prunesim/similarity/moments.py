@@ -176,8 +176,8 @@ def accumulate(
         for (block, *_), found in zip(units, stream(products, units), strict=True):
             for (*_, target), part in zip(targets, found, strict=not single):
                 target[block] += part
-            for (*_, total), part in zip(totals, found, strict=True):
-                for k in np.flatnonzero(parts[:, block]):
+            for k in () if parts is None else np.flatnonzero(parts[:, block]):
+                for (*_, total), part in zip(totals, found, strict=True):
                     total[k] += part
     return Moments(widths, shifts, norms, grams, sums)
 

@@ -151,7 +151,6 @@ class Network:
         goal = variance * cumulative[:, -1:] * (1 - 1e-13)
         return np.minimum((cumulative < goal).sum(axis=1) + 1, (values > 0).sum(axis=1))
 
-    @remembered
     def principal_whitening(self, variance, directions=None):
         """(stack, p, k): whitening of the leading principal directions, 0 in columns that an entry does not keep."""
         values, vectors = self.principal_basis
