@@ -31,6 +31,7 @@ JOBS = {
     "prune": "choose the weights that a round removes",
     "dump": "dump the activations of a network",
     "similarity": "compare networks of a study",
+    "spectrum": "find all canonical correlations of a pruned network with its dense one",
     "connect": "evaluate the networks on the line between two networks",
     "degrade": "evaluate a network with fewer weights and on corrupted images",
     "annotate": "bring images with pixel-wise concepts into a study",

@@ -261,6 +261,20 @@ def test_classes_may_be_called_by_numbers_and_pairs_belong_to_the_second_network
     assert row["estimate"] == pytest.approx(np.mean([0.85, 0.80]))
 
 
+def test_claims_of_ones_own_about_detectors_and_severities():
+    concepts = pd.DataFrame({"replicate": [0, 0, 1], "detector": ["yes", "no", "yes"], "iou": [0.2, 0.9, 0.1]})
+    robustness = pd.DataFrame({"replicate": [0, 0, 1], "severity": [3.0, 1.0, 3.0], "accuracy": [0.5, 0.9, 0.7]})
+    more = {"concepts": concepts, "robustness": robustness}
+    found = tables({"dense": DENSE, "imp": IMP}, chain([[0.1], [0.2]]), **more)
+    for of, mean in (
+        ({"table": "concepts", "column": "iou", "where": {"detector": True}}, 0.15),
+        ({"table": "robustness", "column": "accuracy", "where": {"severity": 3}}, 0.6),
+    ):
+        row = result(found, own={"mine": OWN | {"minus": None, "of": of}}).loc["own/mine"]
+        assert row["estimate"] == pytest.approx(mean)
+        assert ("where detector is yes" in row["statement"]) == (of["table"] == "concepts")
+
+
 def test_holm_counts_all_claims_of_the_study():
     table = result(tables({"dense": DENSE, "imp": IMP}, chain([[0.1, 0.2, 0.3], [0.1, 0.19, 0.3], [0.1, 0.2, 0.31]])))
     tested = table.dropna(subset=["p_value"]).sort_values("p_value")

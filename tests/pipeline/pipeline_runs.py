@@ -24,10 +24,11 @@ NOTHING_TO_DO = "Nothing to be done"
 VARYING = ("metrics.json", "networks.csv")
 UNLIKE = (".log", "provenance.csv", "provenance.json")
 
-# Networks that are looked at once more: with fewer weights, on worse images, on scenes with concepts, on lines.
+# Networks that are looked at once more: all correlations, with fewer weights, on worse images, on scenes with concepts,
+# on lines.
 LOOKS = """
 rounds: 1
-comparison: {families: [functional]}
+comparison: {families: [functional], spectra: true}
 connectivity: {pairs: [dense], points: 3}
 robustness: {shares: [1, 0.5], corruptions: [shift, noise], severities: [0, 3]}
 concepts: {source: scenes, count: 40, multiple: 1, draws: 2, quantile: 0.05, threshold: 0.06}

@@ -121,6 +121,10 @@ CONFIGS = {
     "palette": ("figures: {palette: viridis}", {"figure_density": 1} | MEASURE_FIGURES),
     "context": ("figures: {context: talk}", FIGURES | {"figure_claims": 1}),
     "dpi": ("figures: {dpi: 70}", FIGURES | {"figure_claims": 1}),
+    "all canonical correlations": (
+        "comparison: {spectra: true}",
+        {"spectrum": 4, "spectra_table": 1, "figure_spectra": 1},
+    ),
     "lines between networks": (
         "connectivity: {pairs: [dense, replicates], points: 3}",
         {"connect": 4 + 2, "connectivity_table": 1, "figure_connectivity": 1, "figure_triangle": 1} | CLAIMS,
@@ -185,6 +189,9 @@ MODULES = {
     "results/tables": without(TABLES_AND_FIGURES, "answers_table", "figure_classes"),
     "results/claims/table": CLAIMS,
     "results/claims/registry": CLAIMS,
+    # Of what the tiny study did not ask for.
+    "similarity/spectra": NOTHING,
+    "results/spectra": NOTHING,
     "figures/accuracy": {"figure_accuracy": 1},
     "figures/similarity": {"figure_similarity": 1},
     "figures/heatmaps": {"figure_rounds": 1, "figure_round_pairs": 1, "figure_layers": 1},

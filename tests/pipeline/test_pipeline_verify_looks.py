@@ -1,4 +1,4 @@
-"""`prunesim verify` on answers, lines, robustness and concepts: every damage is found and named."""
+"""`prunesim verify` on answers, spectra, lines, robustness and concepts: every damage is found and named."""
 
 import shutil
 
@@ -13,6 +13,7 @@ pytestmark = pytest.mark.slow
 
 ANSWERS = "tiny/activations/rep0/imp/round01/predictions.npy"
 LINE = "tiny/connectivity/dense/rep0/imp/round01.csv"
+SPECTRUM = "tiny/spectra/rep1/imp/round01.csv"
 STRAIN = "tiny/robustness/rep0/dense.csv"
 UNITS = "tiny/concepts/rep1/imp/round01/units.csv"
 
@@ -69,6 +70,26 @@ DAMAGES = {
     "an accuracy of answers": (
         lambda r: edit_rows(r / "tiny/tables/answers.csv", setting(accuracy="0.125")),
         "tables/answers.csv: the accuracy of rep0/dense is 0.125, not ",
+    ),
+    "a correlation above 1": (
+        lambda r: edit_rows(r / SPECTRUM, setting({"layer": "relu1", "index": "1"}, correlation="1.25")),
+        f"{SPECTRUM}: each correlation of relu1 must be from 0 to 1, and none above the one before it",
+    ),
+    "correlations in another order": (
+        lambda r: edit_rows(r / SPECTRUM, setting({"layer": "relu2", "index": "2"}, correlation="0.0")),
+        f"{SPECTRUM}: each correlation of relu2 must be",
+    ),
+    "a correlation that is missing": (
+        lambda r: edit_rows(r / SPECTRUM, setting({"layer": "relu1", "index": "2"}, index="7")),
+        f"{SPECTRUM}: relu1 must have the correlations 1 to 4, in this order",
+    ),
+    "a layer of which nothing is said": (
+        lambda r: edit_rows(r / SPECTRUM, setting({"layer": "relu1", "index": "1"}, index="")),
+        f"{SPECTRUM}, line 2: a layer without correlations has one row, and a note",
+    ),
+    "a changed null": (
+        lambda r: edit_rows(r / SPECTRUM, setting({"layer": "relu1", "index": "4"}, null="0.0")),
+        f"{SPECTRUM} is not the file that was made",
     ),
     "an error at the end of a line": (
         lambda r: edit_rows(r / LINE, setting({"alpha": "1.0", "recalibrated": "no"}, test_error="0.015625")),
@@ -144,7 +165,8 @@ DAMAGES = {
 def test_a_sound_study_passes(looked):
     problems, counts = verify_study(looked / "results/tiny")
     assert problems == []
-    assert {name: counts[name] for name in ("lines", "networks under strain", "dissections")} == {
+    assert {name: counts[name] for name in ("spectra", "lines", "networks under strain", "dissections")} == {
+        "spectra": 2,
         "lines": 2,
         "networks under strain": 4,
         "dissections": 4,

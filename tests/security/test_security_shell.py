@@ -73,7 +73,7 @@ def test_every_rule_quotes_what_it_is_given(odd, tmp_path):
     study = {
         "replicates": 2,
         "training": {"epochs": 2},
-        "comparison": {"families": ["rounds", "layers", "replicates", "functional"]},
+        "comparison": {"families": ["rounds", "layers", "replicates", "functional"], "spectra": True},
         "connectivity": {"pairs": ["dense", "replicates"]},
         "robustness": {"shares": [1, 0.5], "corruptions": ["noise"]},
         "concepts": {"source": "scenes"},

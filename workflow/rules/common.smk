@@ -82,7 +82,7 @@ CONNECTED = paths.connections(
     chains=chains.chain_growth(config),
 )
 # The knobs of growth that no comparison depends on.
-OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths")
+OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths", "spectra")
 WIDTHS = widths.width_growth(config)
 METHOD = "|".join(config["methods"]) or "none"
 SCORED = "|".join(name for name, one in config["methods"].items() if one["criterion"] in BY_GRADIENT) or "none"
@@ -266,11 +266,11 @@ def replicates_activations(wildcards):
     return activation_files(folders, [f"{wildcards.layer}.npy"])
 
 
-def layers_activations(wildcards):
-    """The pooled activations of the dense network and of a round, at all compared layers."""
+def layers_activations(wildcards, suffix=".pooled"):
+    """The activations of the dense network and of a round, pooled or not, at all compared layers."""
     dense = chains.dense_of(config, wildcards.method)
     folders = [paths.network(wildcards.rep, wildcards.method, round_, dense) for round_ in (0, int(wildcards.kk))]
-    return activation_files(folders, [f"{layer}.pooled.npy" for layer in LAYERS])
+    return activation_files(folders, [f"{layer}{suffix}.npy" for layer in LAYERS])
 
 
 def functional_answers(wildcards):
@@ -385,6 +385,7 @@ def growth():
         **({"robustness": True} if asks_for_robustness(config) else {}),
         **({"concepts": True} if config["concepts"]["source"] else {}),
         **({"widths": WIDTHS} if WIDTHS else {}),
+        **({"spectra": True} if config["comparison"]["spectra"] else {}),
     }
 
 
@@ -392,6 +393,12 @@ def comparison_files():
     """Every comparison of the study."""
     known = {key: value for key, value in growth().items() if key not in OF_NO_COMPARISON}
     return [f"{STUDY}/comparisons/{file}" for file in paths.comparisons(**known)]
+
+
+def spectrum_files(record=False):
+    """The spectra of every pruned network, or the record of each."""
+    found = [f"spectra/{folder}" for *_, round_, folder in NETWORKS if round_]
+    return [f"{STUDY}/{record_path(name) if record else f'{name}.csv'}" for name in found]
 
 
 def study_records():
@@ -422,19 +429,25 @@ def measure_settings(measures):
     return [key for key, value in config["comparison"].items() if key.startswith(names) and value is not None]
 
 
+def own_dense(method):
+    """Whose network round 0 of a chain is that brought its own."""
+    return {"dense": method} if method in config["chains"] and chains.dense_of(config, method) == method else {}
+
+
 def comparison_settings(method):
     """What a comparison of a method or chain is told; neither the layers nor the families, by which a study grows."""
     chosen = measure_settings(config["comparison"]["measures"])
-    dense = chains.dense_of(config, method)
-    own = {"dense": dense} if dense == method and method in config["chains"] else {}
-    return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own)
+    return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own_dense(method))
+
+
+def spectrum_settings(method):
+    """What the job is told that finds canonical correlations; see `comparison_settings`."""
+    return settings(seed=config["seed"], **section("comparison", "null_draws"), **own_dense(method))
 
 
 def functional_settings(method):
     """What a comparison of answers is told; see `comparison_settings`."""
-    dense = chains.dense_of(config, method)
-    own = {"dense": dense} if dense == method and method in config["chains"] else {}
-    return settings(seed=config["seed"], **section("comparison", "blocks", "null_draws"), **own)
+    return settings(seed=config["seed"], **section("comparison", "blocks", "null_draws"), **own_dense(method))
 
 
 def width_training(wildcards):

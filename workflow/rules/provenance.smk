@@ -25,7 +25,7 @@ rule provenance_table:
         software=software("analysis"),
         plan=plan(
             *("replicates", "rounds", "methods", "families", "layers"),
-            *("connectivity", "robustness", "concepts", "widths"),
+            *("connectivity", "robustness", "concepts", "widths", "spectra"),
             *("dataset", "tables", "figures", "pages"),
         ),
         study=subpath(output[0], ancestor=2),

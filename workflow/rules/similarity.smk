@@ -119,6 +119,37 @@ rule compare_functional:
         )
 
 
+rule spectrum:
+    """Find all canonical correlations of a pruned network with its dense one, at all compared layers."""
+    input:
+        activations=lambda wildcards: layers_activations(wildcards, ""),
+    output:
+        table="<study>/spectra/rep{rep}/{method}/round{kk}.csv",
+        record="<study>/provenance/spectra/rep{rep}/{method}/round{kk}.json",
+    log:
+        "<study>/logs/spectra/rep{rep}/{method}/round{kk}.log",
+    wildcard_constraints:
+        kk=ROUND,
+    conda:
+        "../../envs/analysis.yaml"
+    resources:
+        mem_mb=doubling(1500),
+        runtime=doubling(2),
+        group_slot=1,
+    params:
+        code=code("spectrum"),
+        software=software("analysis"),
+        settings=lambda wildcards: spectrum_settings(wildcards.method),
+        activations=f"{STUDY}/activations",
+        layers=LAYERS,
+    shell:
+        prunesim(
+            "spectrum --settings {params.settings:q} --activations {params.activations:q}"
+            " --replicate {wildcards.rep} --method {wildcards.method} --round {wildcards.kk}"
+            " --layer {params.layers:q} --output {output.table:q}"
+        )
+
+
 rule networks_table:
     """One row a network, and one row a network and layer."""
     input:
@@ -201,6 +232,35 @@ rule similarity_table:
         study=subpath(output[0], ancestor=2),
     shell:
         prunesim("table similarity --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
+
+
+if "spectra" in TABLES:
+
+    rule spectra_table:
+        """Every spectrum of the study in one table."""
+        input:
+            spectra=spectrum_files(),
+            records=spectrum_files(record=True),
+        output:
+            table=report(
+                "<study>/tables/spectra.csv",
+                caption="../report/tables.rst",
+                category="Tables",
+                labels={"table": "spectra"},
+            ),
+            record="<study>/provenance/tables/spectra.json",
+        log:
+            "<study>/logs/tables/spectra.log",
+        localrule: True
+        conda:
+            "../../envs/analysis.yaml"
+        params:
+            code=code("table"),
+            software=software("analysis"),
+            plan=plan("replicates", "rounds", "methods", "layers", "spectra"),
+            study=subpath(output.table, ancestor=2),
+        shell:
+            prunesim("table spectra --study {params.study:q} --plan {params.plan:q} --output {output.table:q}")
 
 
 rule answers_table:

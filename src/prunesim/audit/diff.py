@@ -13,8 +13,8 @@ from prunesim.storage.arrays import load_array, load_tensors
 from prunesim.storage.files import CHUNK_BYTES, read_error, read_json
 from prunesim.storage.left_out import left_out_files
 
-FOLDERS = ("networks", "activations", "comparisons", "connectivity", "robustness", "concepts", "widths")
-FOLDERS += ("tables", "figures")
+FOLDERS = ("networks", "activations", "comparisons", "spectra", "connectivity", "robustness", "concepts")
+FOLDERS += ("widths", "tables", "figures")
 # What tells how, when and where something was made, or how long it took; the artifacts do not depend on it.
 VARYING_FILES = ("tables/provenance.csv",)
 VARYING_KEYS = ("seconds", "provenance", "checksum")  # the checksum is that of the other keys

@@ -7,6 +7,7 @@ from prunesim.audit.checks import check_dataset, check_record, checksums, conten
 from prunesim.audit.look_checks import TABLES as TABLES_OF_LOOKS
 from prunesim.audit.look_checks import check_annotated, check_robustness, check_units
 from prunesim.audit.network_checks import check_network, check_sparse, network_folders, used_datasets
+from prunesim.audit.spectrum_checks import check_spectrum
 from prunesim.audit.table_checks import TABLES as TABLES_OF_STUDIES
 from prunesim.audit.table_checks import check_line, check_similarity_table
 from prunesim.audit.width_checks import check_width_rows, check_widths
@@ -61,6 +62,9 @@ def verify_study(study):
     comparisons = sorted((study / "comparisons").rglob("*.csv"))
     for path in comparisons:
         problems += guarded(check_similarity_table, study, path, networks)
+    spectra = sorted((study / "spectra").rglob("*.csv"))
+    for path in spectra:
+        problems += guarded(check_spectrum, study, path)
     lines = sorted((study / "connectivity").rglob("*.csv"))
     for path in lines:
         problems += guarded(check_line, study, path, networks)
@@ -84,6 +88,7 @@ def verify_study(study):
         **({"given networks": given} if given else {}),
         "activations": len(activations),
         "comparisons": len(comparisons),
+        **({"spectra": len(spectra)} if spectra else {}),
         **({"lines": len(lines)} if lines else {}),
         **({"networks under strain": len(degraded)} if degraded else {}),
         **({"dissections": len(dissected)} if dissected else {}),

@@ -85,5 +85,5 @@ def _finish(axis, lines, level):
                      label="dense")  # fmt: skip
     method_lines.left_axis(axis, lines["left"].min())
     axis.locator_params(axis="y", nbins=6)
-    method_lines.bound(axis, [*lines["value"], *level], most=100)
+    method_lines.bound(axis, [*lines["value"], *level], least=0, most=100)
     style.faint_grid(axis)

@@ -48,6 +48,13 @@ FIGURES = {
         "category": "Similarity",
         "labels": {"figure": "dense network against the last round, layer by layer"},
     },
+    "spectra": {
+        "module": "prunesim.figures.spectra",
+        "tables": ["spectra"],
+        "settings": ["context", "palette", "dpi", "layers"],
+        "category": "Similarity",
+        "labels": {"figure": "all canonical correlations of dense and pruned layers"},
+    },
     "functional": {
         "module": "prunesim.figures.functional",
         "tables": ["similarity", "networks", "answers"],

@@ -2,7 +2,7 @@
 
 from matplotlib.ticker import MaxNLocator
 
-from prunesim.figures import plotted, style
+from prunesim.figures import method_lines, plotted, style
 from prunesim.results.reading import base_of
 
 PANELS = (
@@ -46,7 +46,8 @@ def rows(tables, settings):
 def draw(shown, settings):
     """Return the figure: a column a method, detectors above distinct concepts, a line a layer.
 
-    Bands are 95 % intervals over replicates; dotted is the number by chance, masks permuted over images.
+    Bars are 95 % intervals over replicates, cut where they leave the axes; dotted is the number by chance, masks
+    permuted over images.
     """
     layers, methods = (list(dict.fromkeys(shown.rows[key])) for key in ("layer", "method"))
     colours = style.round_colours(settings["palette"], len(layers))
@@ -54,8 +55,9 @@ def draw(shown, settings):
     figure, axes = style.new_figure(width * len(methods) + 0.9, 4.0, 2, len(methods), sharex=True, sharey="row")
     for column, method in zip(axes.T, methods, strict=True):
         for axis, (count, _, words) in zip(column, PANELS, strict=True):
-            for layer, colour in zip(layers, colours, strict=True):
-                _draw_layer(axis, plotted.pick(shown.rows, method=method, layer=layer, count=count), colour, layer)
+            for place, (layer, colour) in enumerate(zip(layers, colours, strict=True), start=-(len(layers) // 2)):
+                here = plotted.pick(shown.rows, method=method, layer=layer, count=count)
+                _draw_layer(axis, here, colour, layer, 1 + method_lines.APART * place)
             if axis in axes[:, 0]:
                 axis.set_ylabel(words)
             style.faint_grid(axis)
@@ -64,8 +66,9 @@ def draw(shown, settings):
     least = shown.rows["density"].min()
     axes[0, 0].set_xscale("log")
     axes[0, 0].set_xlim(115, min(least, 80) / 1.15)
+    for line, (count, *_) in zip(axes, PANELS, strict=True):
+        method_lines.bound(line[0], plotted.pick(shown.rows, count=count)["value"].dropna().tolist(), least=0)
     for axis in axes.flat:
-        axis.set_ylim(bottom=0)
         axis.yaxis.set_major_locator(MaxNLocator(5, integer=True))
         style.percent_ticks(axis.xaxis, least)
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -74,10 +77,9 @@ def draw(shown, settings):
     return figure
 
 
-def _draw_layer(axis, rows, colour, layer):
+def _draw_layer(axis, rows, colour, layer, aside):
     mean, chance = (plotted.pick(rows, shown=shown).sort_values("round") for shown in ("mean", "by chance"))
-    axis.fill_between(
-        mean["density"], mean["low"].astype(float), mean["high"].astype(float), color=colour, alpha=0.2, linewidth=0
-    )
-    axis.plot(mean["density"], mean["value"], color=colour, marker="o", label=layer, clip_on=False, zorder=3)
+    density, low, high = (mean[column].to_numpy(float) for column in ("density", "low", "high"))
+    axis.vlines(density * aside, low, high, color=colour, linewidth=0.7 * style.scale(), alpha=0.5, zorder=2)
+    axis.plot(density * aside, mean["value"], color=colour, marker="o", label=layer, zorder=3)
     axis.plot(chance["density"], chance["value"], color=colour, linestyle=":", zorder=2)

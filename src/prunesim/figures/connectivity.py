@@ -1,7 +1,5 @@
 """Test error on the lines between networks, and the barriers against the share of weights that remains."""
 
-import seaborn as sns
-
 from prunesim.figures import method_lines, plotted, style
 from prunesim.results.connectivity import barriers
 
@@ -26,7 +24,9 @@ def rows(tables, settings):
         return plotted.nothing("connectivity.csv is empty: no two networks have been connected.", COLUMNS)
     lines = lines.assign(pair=[_pair(*ends) for ends in lines[ENDS].values])
     left = 100 * networks.groupby(["method", "round"])["density"].mean()
-    return plotted.Plotted(plotted.joined([_errors(lines), *_barriers(lines, left[left > 0])], COLUMNS))
+    both = set(lines["recalibrated"]) == {"yes", "no"}
+    note = "Dotted: statistics of batch normalisation interpolated as the weights are." if both else ""
+    return plotted.Plotted(plotted.joined([_errors(lines), *_barriers(lines, left[left > 0])], COLUMNS), note)
 
 
 def _pair(replicate_a, round_a, replicate_b, round_b):
@@ -64,13 +64,27 @@ def _barriers(lines, left):
 
 
 def draw(shown, settings):
-    """Return the figure: errors along the lines from the dense network to each round, and barriers against density.
+    """Return the figure: errors along lines of one sort, and a panel a sort of pair with its barriers against density.
 
-    Barriers are full with the statistics taken anew and dotted as interpolated, a colour a sort of pair.
+    Barriers are full with the statistics taken anew and dotted as interpolated, a colour a method.
     """
-    figure, axes = style.new_figure(2 * style.COLUMN, 2.7, 1, 2)
+    found = plotted.pick(shown.rows, shown="barrier")
+    sorts, methods = (list(dict.fromkeys(found[key])) for key in ("pair", "method"))
+    beside = max(method_lines.legend_width(methods), 0.9) if len(methods) > 1 else 0.0
+    figure, axes = style.new_figure(style.COLUMN * (0.9 + 0.7 * len(sorts)) + beside, 2.7, 1, 1 + len(sorts))
     _draw_errors(axes[0, 0], plotted.pick(shown.rows, shown="error"), settings["palette"])
-    _draw_barriers(axes[0, 1], plotted.pick(shown.rows, shown="barrier"))
+    looks = method_lines.looks(methods)
+    for axis, pair in zip(axes[0, 1:], sorts, strict=True):
+        _draw_barriers(axis, plotted.pick(found, pair=pair), looks, found["left"].min())
+        axis.set_title(pair)
+    if sorts:
+        axes[0, 1].set_ylabel("Barrier (percentage points)")
+    if beside:
+        named = dict(pair for axis in axes[0, 1:] for pair in zip(*axis.get_legend_handles_labels()[::-1], strict=True))
+        figure.legend(
+            [named[method] for method in methods], methods, frameon=False, loc="outside right center", fontsize="small"
+        )
+    style.remark(figure, shown.note)
     return figure
 
 
@@ -87,20 +101,16 @@ def _draw_errors(axis, errors, palette):
     style.faint_grid(axis)
 
 
-def _draw_barriers(axis, found):
-    sorts = list(dict.fromkeys(zip(found["pair"], found["method"], strict=True)))
-    colours = sns.color_palette("colorblind", max(len(sorts), 1))
+def _draw_barriers(axis, found, looks, least):
     best = _best(found)
-    for (pair, method), colour in zip(sorts, colours, strict=False):
-        for recalibrated, one in plotted.pick(found, pair=pair, method=method).groupby("recalibrated"):
-            line = "-" if recalibrated == best else ":"
-            axis.plot(one["left"], one["value"], color=colour, linestyle=line, marker="o",
-                      label=f"{pair}, {method}" if line == "-" else None)  # fmt: skip
+    for method, (colour, marker, _) in looks.items():
+        for recalibrated, one in plotted.pick(found, method=method).groupby("recalibrated"):
+            full = recalibrated == best
+            axis.plot(one["left"], one["value"], color=colour, linestyle="-" if full else ":", marker=marker,
+                      label=method if full else None)  # fmt: skip
     axis.axhline(2, color="0.6", linewidth=0.8 * style.scale(), zorder=0)
-    method_lines.left_axis(axis, found["left"].min() if len(found) else 80)
-    axis.set_ylabel("Barrier (percentage points)")
-    if sorts:
-        axis.legend(frameon=False, loc="best", fontsize="small")
+    axis.set_ylim(bottom=min(0.0, *found["value"]), top=max(4.0, 1.06 * found["value"].max()))
+    method_lines.left_axis(axis, least)
     style.faint_grid(axis)
 
 

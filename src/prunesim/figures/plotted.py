@@ -12,7 +12,7 @@ from prunesim.figures import style
 from prunesim.results.reading import summarise
 from prunesim.storage.files import write_text
 
-WHOLE = ("replicate", "round", "round_a", "round_b", "iteration", "n")
+WHOLE = ("replicate", "round", "round_a", "round_b", "iteration", "index", "n")
 DIGITS = 12  # significant ones: the order in which numbers were added is not seen
 
 

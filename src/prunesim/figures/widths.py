@@ -5,7 +5,7 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.ticker import FixedLocator, NullLocator
 
-from prunesim.figures import heatmaps, plotted, style
+from prunesim.figures import heatmaps, plotted, profiles, style
 from prunesim.results.reading import gaps
 from prunesim.results.width_groups import STATES, across_widths, in_width, mean_of_pairs, measure_shown
 
@@ -94,7 +94,7 @@ def draw(shown, settings):
     found, measure = shown.rows, shown.rows["measure"].iloc[0]
     layers, quantities = list(dict.fromkeys(found["layer"])), list(dict.fromkeys(found["quantity"]))
     size = len(layers), len(quantities) + 1
-    figure, axes = style.new_figure(1.05 * style.COLUMN * (len(quantities) + 1) * 0.72, 2.3 * len(layers), *size)
+    figure, axes = style.new_figure(1.05 * style.COLUMN * (len(quantities) + 1) * 0.72, 2.3 * len(layers) + 0.2, *size)
     for row, layer in zip(axes, layers, strict=True):
         here = plotted.pick(found, layer=layer)
         for axis, quantity in zip(row, quantities, strict=False):
@@ -103,7 +103,8 @@ def draw(shown, settings):
             units = here["units"].iloc[0]
             axis.set_title(f"{layer}, all units" if np.isnan(units) else f"{layer}, {units:.0f} units")
         _matrix(row[-1], plotted.pick(here, shown="across"), measure, settings["palette"])
-    axes[0, 0].legend(frameon=False, loc="best", fontsize="small")
+    # Below the panels, where no line is.
+    profiles.add_legend(figure, list(zip(*axes[0, 0].get_legend_handles_labels(), strict=True)), "")
     style.remark(figure, shown.note)
     return figure
 

@@ -25,7 +25,7 @@ from prunesim.study.widths import compared_filters, network_at, width_growth
 
 # Bytes of a row of a comparison, and of the log, the record and Snakemake's notes on a job.
 ROW_BYTES, NOTES_BYTES = 260, 8000
-LINE_BYTES = 70
+LINE_BYTES, SPECTRUM_BYTES = 70, 75
 # Rows of a pair of answers.
 ANSWER_MEASURES = 5
 
@@ -118,7 +118,7 @@ def study_jobs(config, images, profile, machine):
     growth |= {"connectivity": config["connectivity"]["pairs"]}
     growth |= {"robustness": asks_for_robustness(config), "concepts": bool(config["concepts"]["source"])}
     growth |= {"families": config["comparison"]["families"], "layers": rules.layers}
-    growth |= {"widths": rules.widths}
+    growth |= {"widths": rules.widths, "spectra": config["comparison"]["spectra"]}
     jobs = [rules.fetch(), *(rules.named(name) for name in paths.jobs(**growth))]
     return [*jobs, *rules.tables_and_figures(jobs)]
 
@@ -180,6 +180,8 @@ class _Rules:
         kind, _, rest = name.partition("/")
         if kind == "comparisons":
             return self.comparison(rest)
+        if kind == "spectra":
+            return self.spectrum(name, *rest.split("/"))
         if kind == "connectivity":
             return self.connect(name, rest)
         if kind == "activations":
@@ -488,6 +490,28 @@ class _Rules:
         """Return the folder of the network that the rounds of a method start from."""
         return paths.network(replicate, method, 0, dense_of(self.config, method))
 
+    def spectrum(self, name, replicate, method, round_):
+        """Return the job that finds the canonical correlations of a round with its dense network."""
+        folders = [self.dense(int(replicate.removeprefix("rep")), method), f"{replicate}/{method}/{round_}"]
+        draws, widths = (
+            self.config["comparison"]["null_draws"],
+            [self.profile.layers[layer][0] for layer in self.layers],
+        )
+        seconds = memory = 0
+        for layer, width in zip(self.layers, widths, strict=True):
+            samples, pair = self.dumped_images * self.positions[layer], ([width, width], [(0, 1)])
+            seconds += costs.price("comparing", costs.comparing_work(*pair, samples, 1, draws, ["cca_mean"]))
+            memory = max(memory, costs.comparing_memory(*pair, 1))
+        return self.job(
+            "spectrum",
+            name,
+            [f"activations/{folder}" for folder in folders],
+            "similarity",
+            seconds,
+            memory=memory,
+            writes={"records": SPECTRUM_BYTES * sum(widths)},
+        )
+
     def compared(self, name, folders, widths, pairs, samples, settings=None):
         settings = settings or self.config["comparison"]
         draws, measures = settings["null_draws"], settings["measures"]
@@ -521,7 +545,8 @@ class _Rules:
         answered = costs.price("answers", {"probability": size}) + self.checking(4 * size)
         notes = rows + NOTES_BYTES * len(jobs)
         of_widths = [job.name for job in jobs if job.rule in ("train_width", "compare_widths")]
-        counts = (len(comparisons), len(jobs), len(of_widths))
+        spectra = [job.name for job in jobs if job.rule == "spectrum"]
+        counts = (len(comparisons), len(jobs), len(of_widths), len(spectra))
         reading = {count: costs.price("tabling", {"file": count}) for count in counts}
         sparse = [job.name for job in jobs if job.rule == "sparsify"]
         tables = [
@@ -534,6 +559,11 @@ class _Rules:
                 "table",
                 2 * reading[len(comparisons)],
                 writes={"records": rows},
+            ),
+            *(
+                [self.job("spectra_table", "tables/spectra", spectra, "table", 2 * reading[len(spectra)])]
+                if spectra
+                else []
             ),
             *([self.job("sparsity_table", "tables/sparsity", sparse, "table", 0)] if sparse else []),
             *(self.job("answers_table", f"tables/{name}", ["fetch", *dumps], "table", answered) for name in answers),

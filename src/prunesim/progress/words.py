@@ -23,7 +23,7 @@ GOES_ON = "Run the same command again: what is done is kept, and a training goes
 UNLOCK = "If Snakemake says that the folder is locked, run it once with --unlock."
 
 # Folders that the rule of a job tells already.
-SAID_BY_RULE = ("networks", "activations", "comparisons", "connectivity", "robustness", "concepts")
+SAID_BY_RULE = ("networks", "activations", "comparisons", "spectra", "connectivity", "robustness", "concepts")
 
 
 def text(result, now, every=False):

@@ -26,6 +26,7 @@ COLUMNS = {
         *("detectors", "concepts", "chance_detectors", "chance_concepts"),
     ],
     "classes": ["replicate", "method", "round", "class", "images", "accuracy"],
+    "spectra": ["replicate", "method", "round", "layer", "index", "correlation", "null", "rank_a", "rank_b", "note"],
     "similarity": ["family", "measure", "value", "null", *_PAIR],
     "sparsity": ["replicate", "method", "round", "iteration", "primal_residual", "dual_residual"],
     "training": ["replicate", "method", "round", "epoch", "train_loss", "validation_accuracy"],

@@ -9,13 +9,13 @@ from prunesim.results.recognition import concept_layers_table, concepts_table
 from prunesim.results.sparsity import sparsity_table
 from prunesim.results.training import training_table
 from prunesim.results.widths import widths_table
-from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, ROBUSTNESS, SIMILARITY
+from prunesim.storage.columns import CONNECTIVITY, LAYERS, NETWORKS, PROVENANCE, ROBUSTNESS, SIMILARITY, SPECTRA
 from prunesim.storage.csvfiles import read_rows
 from prunesim.storage.files import read_json
 from prunesim.study import paths
 
 # What a study consists of beside networks, activations and comparisons.
-OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths")
+OF_NO_COMPARISON = ("given", "connectivity", "robustness", "concepts", "widths", "spectra")
 
 
 def networks_table(study, plan):
@@ -71,6 +71,16 @@ def similarity_table(study, plan):
     return SIMILARITY, rows
 
 
+def spectra_table(study, plan):
+    """Return the canonical correlations of all pruned networks with their dense ones; see `networks_table`."""
+    rows = []
+    for *_, round_, folder in paths.networks(plan["replicates"], plan["methods"], plan["rounds"], plan.get("chains")):
+        if round_:
+            read_made(study, record_path(f"spectra/{folder}"))
+            rows += read_rows(Path(study) / "spectra" / f"{folder}.csv", SPECTRA)
+    return SPECTRA, rows
+
+
 def connectivity_table(study, plan):
     """Return the rows of all lines between networks; ``plan`` also has ``connectivity``, see `networks_table`."""
     keys = ("replicates", "methods", "rounds", "chains")
@@ -122,6 +132,7 @@ TABLES = {
     "networks": networks_table,
     "layers": layers_table,
     "similarity": similarity_table,
+    "spectra": spectra_table,
     "sparsity": sparsity_table,
     "connectivity": connectivity_table,
     "robustness": robustness_table,

@@ -40,6 +40,21 @@ SIMILARITY = (
     "layer_b",
     "note",
 )
+# A row a canonical correlation; one without, and with a note, where a layer has none.
+SPECTRA = (
+    "replicate",
+    "method",
+    "round",
+    "layer",
+    "index",
+    "correlation",
+    "null",
+    "n_images",
+    "n_samples",
+    "rank_a",
+    "rank_b",
+    "note",
+)
 SPARSITY = (
     "replicate",
     "method",

@@ -2,18 +2,32 @@
 
 from prunesim.networks.spec import some
 from prunesim.pruning.catalogue import AT_START, BY_GRADIENT
+from prunesim.study.looks import robustness_of
 from prunesim.study.methods import method_rounds
 from prunesim.study.tables import COLUMNS, tables_of
 from prunesim.study.widths import width_layers
-from prunesim.study.words import did_you_mean, one_of, refuse, show
+from prunesim.study.words import did_you_mean, one_of, plain, refuse, show
 
 PREDICTIONS = "predictions"
 ALWAYS = ("networks", "similarity")
 WHERE_THERE = ("answers", "connectivity", "widths")
-ADDED = {"connectivity": "connectivity.pairs", "widths": "widths.factors"}
+# What a config must have for a table; functional answers for the others.
+ADDED = {
+    "spectra": "comparison.spectra",
+    "connectivity": "connectivity.pairs",
+    "robustness": "robustness.shares or robustness.corruptions",
+    "concepts": "concepts.source",
+    "concept_layers": "concepts.source",
+    "sparsity": "a method with sparsity",
+    "training": "training to figures.more",
+    "overlap": "overlap to figures.more",
+    "widths": "widths.factors",
+}
+YES_OR_NO = ("recalibrated", "trained", "detector")
 _SIDES = ("_a", "_b")
 # Columns that say which row it is, or hold words.
 NAMES = ("replicate", "method", "round", "layer", "class", "family", "measure", "recalibrated", "trained", "note")
+NAMES += ("kind", "unit", "concept", "detector", "index")
 NAMES += tuple(f"{name}{side}" for name in ("replicate", "method", "round", "layer") for side in _SIDES)
 
 
@@ -99,7 +113,9 @@ def check_claim_layers(config, layers, weight_layer_names=None):
     problems = []
     for name, claim in config["claims"].items():
         for side, selection in _selections(claim):
-            of_table = {"layers": weight_layer_names, "widths": width_layers(config)}
+            # Which layers units are looked at in is known where the network runs.
+            of_table = {"layers": weight_layer_names, "overlap": weight_layer_names, "widths": width_layers(config)}
+            of_table |= {"concepts": None, "concept_layers": None}
             known = of_table.get(selection["table"], [*layers, PREDICTIONS])
             for column, value in selection["where"].items():
                 if known and column in ("layer", "layer_a", "layer_b"):
@@ -130,8 +146,8 @@ def _check_condition(key, table, column, value, config):
 
 def _unknown(key, value, known):
     """Return a sentence for each value that a column of names does not have."""
-    words = [str(word) for word in known]
-    asked = [f"{one:g}" if isinstance(one, float) else one for one in (value if isinstance(value, list) else [value])]
+    words = [plain(word) for word in known]
+    asked = [plain(one) for one in (value if isinstance(value, list) else [value])]
     return [
         f"{key} is {one}, which is not in the tables of this study{did_you_mean(one, words)}; it has {some(words)}."
         for one in asked
@@ -146,6 +162,13 @@ def _values(kind, table, config):
     if kind == "round":
         given = [len(one["rounds"]) for chain in config["chains"].values() for one in chain["networks"]]
         return list(range(max([0, *method_rounds(config).values(), *given]) + 1))
+    if kind in YES_OR_NO:
+        return ["yes", "no"]
+    if table == "robustness":
+        asked = robustness_of(config)
+        known = {"kind": ["pruning", *asked["corruptions"]], "severity": [*asked["shares"], *asked["severities"]]}
+        if kind in known:
+            return known[kind]
     if kind == "measure" and table == "widths":
         return config["widths"]["measures"]
     if kind == "measure":

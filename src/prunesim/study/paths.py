@@ -156,11 +156,11 @@ def connections(pairs, replicates, methods, rounds, chains=None):
     return found
 
 
-def dumped_networks(families, replicates, methods, rounds, chains=None):
-    """Return the networks, as `networks` does, whose activations the comparisons of a study need."""
+def dumped_networks(families, replicates, methods, rounds, chains=None, spectra=False):
+    """Return the networks, as `networks` does, whose activations the comparisons and spectra of a study need."""
 
     def needed(round_, count, last):
-        if "functional" in families or ("rounds" in families and last > 0):
+        if "functional" in families or (("rounds" in families or spectra) and last > 0):
             return True
         ends = ("layers" in families and last > 0) or ("replicates" in families and count > 1)
         return ends and round_ in (0, last)
@@ -235,6 +235,7 @@ def jobs(
     robustness=False,
     concepts=False,
     widths=None,
+    spectra=False,
 ):
     """Return the name of every job of a study up to the comparisons, as logs and records are called.
 
@@ -251,6 +252,8 @@ def jobs(
         Each network is evaluated under further pruning and corruptions, or run over images with concepts.
     widths : dict, optional
         See `prunesim.study.widths.width_growth`.
+    spectra : bool
+        Each pruned network is held against its dense one, all canonical correlations.
     """
     rewound = {rewind_file(method["rewind"]) for name, method in methods.items() if rounds[name]}
     points = sorted(file for file in rewound if file and file != "initial.safetensors")
@@ -269,11 +272,15 @@ def jobs(
             for job in (*(["score"] if _scored(settings) else []), "prune", "round")
         ),
         *(f"networks/{folder}" for *_, folder in networks(0, [], 0, chains)),
-        *(f"activations/{folder}" for *_, folder in dumped_networks(families, replicates, methods, rounds, chains)),
+        *(
+            f"activations/{folder}"
+            for *_, folder in dumped_networks(families, replicates, methods, rounds, chains, spectra)
+        ),
         *(
             f"comparisons/{file.removesuffix('.csv')}"
             for file in comparisons(families, replicates, methods, rounds, layers, chains)
         ),
+        *(f"spectra/{folder}" for *_, k, folder in networks(replicates, methods, rounds, chains) if spectra and k),
         *(f"connectivity/{name}" for name in connections(connectivity, replicates, methods, rounds, chains)),
         *(["concepts/images"] if concepts else []),
         *(

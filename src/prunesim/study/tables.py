@@ -6,9 +6,16 @@ COLUMNS = {
     "networks": columns.NETWORKS,
     "layers": columns.LAYERS,
     "similarity": columns.SIMILARITY,
+    "spectra": columns.SPECTRA,
     "answers": columns.ANSWERS,
     "classes": columns.CLASSES,
     "connectivity": columns.CONNECTIVITY,
+    "robustness": columns.ROBUSTNESS,
+    "concepts": columns.CONCEPTS,
+    "concept_layers": columns.CONCEPT_LAYERS,
+    "sparsity": columns.SPARSITY,
+    "training": columns.TRAINING,
+    "overlap": columns.OVERLAP,
     "widths": columns.WIDTHS,
 }
 # Those that a study has for the figures that it asks for, which have their names.
@@ -18,13 +25,15 @@ MORE = ("training", "overlap")
 def tables_of(config):
     """Return the tables that a study has, less that of its provenance."""
     answers = ["answers", "classes"] if "functional" in config["comparison"]["families"] else []
+    spectra = ["spectra"] if config["comparison"]["spectra"] else []
     lines = ["connectivity"] if config["connectivity"]["pairs"] else []
     robust = ["robustness"] if asks_for_robustness(config) else []
     concepts = ["concepts", "concept_layers"] if config["concepts"]["source"] else []
     sparse = ["sparsity"] if any(method["sparsity"] for method in config["methods"].values()) else []
     widths = ["widths"] if config["widths"]["factors"] else []
     more = [name for name in MORE if name in config["figures"]["more"]]
-    return ["networks", "layers", "similarity", *answers, *lines, *robust, *concepts, *sparse, *widths, *more, "claims"]
+    asked = [*answers, *spectra, *lines, *robust, *concepts, *sparse, *widths, *more]
+    return ["networks", "layers", "similarity", *asked, "claims"]
 
 
 def asks_for_robustness(config):

@@ -31,6 +31,13 @@ def _yaml(value):
     return str(value)
 
 
+def plain(value):
+    """Return a value as the tables have it: numbers without zeros at their end, yes and no."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def exponent_form(text):
     """Return a number such as 1e-3 as YAML 1.1 needs it: 1.0e-3."""
     digits, decimals, sign, exponent = EXPONENT.fullmatch(text).groups()

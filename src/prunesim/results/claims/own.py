@@ -2,6 +2,7 @@
 
 from prunesim.results.claims.finding import Finding
 from prunesim.results.claims.registry import Claim
+from prunesim.study.words import plain
 
 
 def own_claims(tables, claims):
@@ -47,8 +48,8 @@ def _select(tables, side):
     rows = tables[side["table"]]
     for column, value in side["where"].items():
         wanted = value if isinstance(value, list) else [value]
-        # A class may be called 3, which YAML reads as a number.
-        text = [_plain(one) for one in wanted]
+        # A class may be called 3, which YAML reads as a number, and a detector is yes, which it reads as true.
+        text = [plain(one) for one in wanted]
         rows = rows[rows[column].isin(wanted) | rows[column].isin(text)]
     replicate = "replicate" if "replicate" in rows.columns else "replicate_b"
     return rows.dropna(subset=[side["column"]]).groupby(replicate)[side["column"]].mean()
@@ -61,8 +62,4 @@ def _words(side):
 
 
 def _value(value):
-    return f"is {_plain(value)}" if not isinstance(value, list) else f"is one of {', '.join(map(_plain, value))}"
-
-
-def _plain(value):
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"is {plain(value)}" if not isinstance(value, list) else f"is one of {', '.join(map(plain, value))}"
