@@ -113,6 +113,21 @@ def test_intervals_are_as_wide_as_those_of_exact_leaving_out(measure):
     assert found["ci_high"] - found["ci_low"] == pytest.approx(high - low, rel=0.1)
 
 
+@pytest.mark.parametrize("ends", [(0, 1), (1, 0), (0, 0)])
+def test_wide_pairs_have_the_intervals_of_others(monkeypatch, ends):
+    x, y = related(n=600, p=12, q=15)
+    plain = compare_pairs([x, y], [ends], GRADIENTS, blocks=10, draws=0)
+    # Wide from here on: blocks in float32, and the derivatives of one measure at a time.
+    monkeypatch.setattr(pairs_module, "WIDE", 12)
+    monkeypatch.setattr(pairs_module, "GRADIENT_BYTES", 1)
+    for before, after in zip(plain, compare_pairs([x, y], [ends], GRADIENTS, blocks=10, draws=0), strict=True):
+        assert after["value"] == pytest.approx(before["value"], abs=1e-12)
+        assert [after[key] for key in ("ci_low", "ci_high")] == pytest.approx(
+            [before[key] for key in ("ci_low", "ci_high")], abs=1e-6
+        )
+        assert (after["ci_low"], after["ci_high"]) != (before["ci_low"], before["ci_high"]) or ends == (0, 0)
+
+
 # What mutual_knn does instead has tests of its own, in test_similarity_kernels.
 @pytest.mark.parametrize("measure", [name for name in EXACT if name != "mutual_knn"])
 def test_measures_without_gradient_are_computed_anew_without_each_block(measure):

@@ -75,6 +75,17 @@ def test_blocks_add_up_to_the_whole_and_follow_the_order():
     assert blocks.gram(0, 1)[0, :7, :9] == pytest.approx(shifted[0].T @ shifted[1])
 
 
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 20])
+def test_parts_are_added_up_in_float64_beside_blocks_in_float32(chunk_bytes):
+    parts = np.array([[1, 1, 1], [1, 0, 1], [0, 1, 0]])
+    options = {"edges": [0, 40, 50, 200], "chunk_bytes": chunk_bytes}
+    plain, compact = accumulate(related(), **options), accumulate(related(), **options, parts=parts)
+    for pair, gram in plain.grams.items():
+        assert compact.grams[pair].dtype == np.float32
+        assert compact.grams[pair] == pytest.approx(gram, rel=1e-6, abs=1e-6 * np.abs(gram).max())
+        assert compact.sums[pair] == pytest.approx(np.tensordot(parts, gram, 1), rel=1e-13, abs=1e-10)
+
+
 def test_orders_that_differ_pair_different_images():
     x, y = related()
     order = image_order(200, 0, "test")

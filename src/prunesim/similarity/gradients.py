@@ -46,7 +46,11 @@ def _inner(gradients, row_mean, column_mean, blocks):
     features[:, :p, -1] = -gradients @ column_mean
     features[:, -1, :q] = -row_mean @ gradients
     features[:, -1, -1] = -features[:, :p, -1] @ row_mean
-    return blocks.reshape(len(blocks), -1) @ features.reshape(len(features), -1).T
+    features = features.reshape(len(features), -1).T
+    if blocks.dtype == features.dtype:
+        return blocks.reshape(len(blocks), -1) @ features
+    # A block at a time, so that no second copy of them all is made.
+    return np.stack([block.ravel().astype(features.dtype) @ features for block in blocks])
 
 
 def cca_mean_gradient(pair):
@@ -76,17 +80,17 @@ def svcca_gradient(pair, variance=0.99, directions=None):
     counts = [int(network.principal_count(variance, directions)[0]) for network in networks]
     size = min(counts)
     left, rho, right = left[: counts[0], :size], rho[0, :size], right[:size, : counts[1]]
+    bases = [[array[0] for array in network.principal_basis] for network in networks]
     white = [
-        network.principal_whitening(variance, directions)[0, :, :count]
-        for network, count in zip(networks, counts, strict=True)
+        vectors[:, :count] * (1 / np.sqrt(values[:count]))
+        for (values, vectors), count in zip(bases, counts, strict=True)
     ]
     cross = pair.comoment[0]
     a, b = white[0] @ left, white[1] @ right.T
     inside = [-(a * rho) @ a.T / 2, -(b * rho) @ b.T / 2]
     outside = [cross @ b @ left.T, cross.T @ a @ right]
     gradients = []
-    for network, count, within, out in zip(networks, counts, inside, outside, strict=True):
-        values, vectors = (array[0] for array in network.principal_basis)
+    for (values, vectors), count, within, out in zip(bases, counts, inside, outside, strict=True):
         kept, rest = vectors[:, :count], vectors[:, count:]
         gap = values[:count] - values[count:, None]
         turn = (rest.T @ out) / np.sqrt(values[:count]) / gap

@@ -28,7 +28,7 @@ SHIFT_ROWS = 1024
 CHUNK_BYTES = 128 << 20
 # Products of matrices this wide are as fast by themselves as stacked.
 WIDE = 256
-TILE_BYTES = 1 << 20
+TILE_BYTES = 1 << 17
 FLOAT32_ROWS = 50_000
 FLOAT32_SAMPLE = 1024
 FLOAT32_EIGENVALUE = 0.01
@@ -49,12 +49,15 @@ class Moments:
         Whether the features hold the squared row norms (needed for ``cka_linear_debiased`` only).
     grams : dict of (int, int) to numpy.ndarray
         For i <= j, shape (blocks, widths[i] + e, widths[j] + e), e = 2 with row norms, 1 without.
+    sums : dict of (int, int) to numpy.ndarray, optional
+        Sums of some blocks in float64, (parts, ...) like the Grams, which are then float32.
     """
 
     widths: tuple
     shifts: tuple
     norms: bool
     grams: dict
+    sums: dict | None = None
 
     def gram(self, i, j):
         """Return the Grams of features i and j, (blocks, p_i + e, p_j + e), for any order of i and j."""
@@ -83,6 +86,7 @@ def accumulate(
     squares=True,
     precision="auto",
     chunk_bytes=CHUNK_BYTES,
+    parts=None,
 ):
     """Return the moments of matrices that hold the same samples, reading each of them once.
 
@@ -107,6 +111,9 @@ def accumulate(
         Of the products within a chunk; sums over chunks are float64. "auto" decides by `product_precision`.
     chunk_bytes : int
         Size of the working buffers of all threads together; it changes the result by rounding only.
+    parts : numpy.ndarray, optional
+        (parts, blocks), 1 for a block in a part: add up those parts in float64, and keep the blocks in float32, half
+        the memory.
 
     Returns
     -------
@@ -133,14 +140,15 @@ def accumulate(
     largest = int(np.diff(edges).max())
     chunks = math.ceil(largest * rows_per_image / most_rows)
     images = math.ceil(largest / chunks)
-    single = chunks == 1
+    single = chunks == 1 and parts is None
     units = [
         (block, start, min(start + images, high))
         for block, (low, high) in enumerate(itertools.pairwise(edges))
         for start in range(low, high, images)
     ]
-    store = precision if single else np.float64
+    store = np.float32 if parts is not None else precision if single else np.float64
     grams, targets = _targets(wanted, columns, len(edges) - 1, store)
+    sums, totals = (None, []) if parts is None else _targets(wanted, columns, len(parts), np.float64)
     local = threading.local()
 
     def products(unit):
@@ -168,7 +176,10 @@ def accumulate(
         for (block, *_), found in zip(units, stream(products, units), strict=True):
             for (*_, target), part in zip(targets, found, strict=not single):
                 target[block] += part
-    return Moments(widths, shifts, norms, grams)
+            for k in () if parts is None else np.flatnonzero(parts[:, block]):
+                for (*_, total), part in zip(totals, found, strict=True):
+                    total[k] += part
+    return Moments(widths, shifts, norms, grams, sums)
 
 
 def stacks_everything(products, widths):

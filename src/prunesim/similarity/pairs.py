@@ -13,7 +13,7 @@ from prunesim.similarity.gradients import influence
 from prunesim.similarity.jackknife import MINIMUM_BLOCKS, half_bias, halves, jackknife_interval, leave_one_out
 from prunesim.similarity.layers import moments_of, prepared
 from prunesim.similarity.measures import selected, split_settings
-from prunesim.similarity.moments import CHUNK_BYTES, block_edges, image_order, stacks_everything
+from prunesim.similarity.moments import CHUNK_BYTES, WIDE, block_edges, image_order, stacks_everything
 from prunesim.similarity.nulls import null_of, permutation_nulls
 from prunesim.similarity.statistics import Network, Pair, stacked
 from prunesim.similarity.subsets import KernelSubset
@@ -21,6 +21,8 @@ from prunesim.similarity.threads import physical_memory, spread
 
 # Moments of one pass over the files; more pairs than fit take more passes.
 MEMORY_BYTES = 1 << 30
+# Derivatives of as many measures as fit are held at once.
+GRADIENT_BYTES = 32 << 20
 
 
 def compare_pairs(
@@ -130,12 +132,17 @@ def _compare(layers, names, pairs, measures, settings, about):
         "norms": any(measure.needs_norms for measure in linear.values()),
         "chunk_bytes": about.chunk_bytes,
     }
+    if with_interval and max(widths.values()) >= WIDE and all(measure.gradient for measure in linear.values()):
+        # Blocks only go into first-order changes, which need few digits.
+        compact = {"parts": halves(len(edges) - 1)}
+    else:
+        compact = {}
     order = image_order(about.n_images, about.seed, "blocks")
     # Within a block the order is free; ascending, it reads the files forward.
     forward = np.concatenate([np.sort(part) for part in np.split(order, edges[1:-1])])
     orders = [forward] * len(used) if with_interval else None
     taken, moments = moments_of(
-        [layers[i] for i in used], [names[i] for i in used], local, orders=orders, edges=edges, **options
+        [layers[i] for i in used], [names[i] for i in used], local, orders=orders, edges=edges, **options, **compact
     )
     sample = BlockedSample(moments, edges, about.n_images, with_interval, [layer.neurons for layer in taken])
     nulls = permutation_nulls(
@@ -239,12 +246,20 @@ class BlockedSample:
         self.networks = self._networks(self.parts)
 
     def blocks(self, i, j):
-        """Return the Grams of each block, (blocks, p + e, q + e), contiguous float64."""
-        return np.ascontiguousarray(self.moments.gram(i, j), dtype=np.float64)
+        """Return the Grams of each block, (blocks, p + e, q + e), contiguous; float64 where there are no sums."""
+        dtype = np.float64 if self.moments.sums is None else None
+        return np.ascontiguousarray(self.moments.gram(i, j), dtype=dtype)
+
+    def stack(self, blocks, parts, i, j):
+        """Return the Grams of parts of the sample, from those of its blocks or, where they are there, the sums."""
+        sums = self.moments.sums
+        if sums is None or parts is not self.parts:
+            return stacked(blocks, parts)
+        return sums[i, j] if i <= j else sums[j, i].transpose(0, 2, 1)
 
     def _networks(self, parts):
-        found = zip(self.squares, self.moments.shifts, self.neurons, strict=True)
-        return [Network(stacked(square, parts), shift, neurons) for square, shift, neurons in found]
+        found = enumerate(zip(self.squares, self.moments.shifts, self.neurons, strict=True))
+        return [Network(self.stack(square, parts, i, i), shift, neurons) for i, (square, shift, neurons) in found]
 
     @cached_property
     def left_out(self):
@@ -261,7 +276,8 @@ class BlockedPair:
 
     def _stack(self, networks, parts, derivatives=False):
         i, j = self.ends
-        return Pair(networks[i], networks[j], stacked(self.cross, parts), self.sample.n_images, derivatives)
+        gram = self.sample.stack(self.cross, parts, i, j)
+        return Pair(networks[i], networks[j], gram, self.sample.n_images, derivatives)
 
     @cached_property
     def parts(self):
@@ -304,8 +320,15 @@ class BlockedPair:
         if not smooth:
             return []
         sample = self.sample
-        gradients = [measure.gradient(self.parts, **settings) for _, measure, settings, _ in smooth]
-        changes = influence(self.parts, gradients, *(sample.squares[i] for i in self.ends), self.cross)
+        blocks = (*(sample.squares[i] for i in self.ends), self.cross)
+        at_once = max(1, GRADIENT_BYTES // (sum(block[0].size for block in blocks) * 8))
+        changes = np.concatenate(
+            [
+                influence(self.parts, [m.gradient(self.parts, **chosen) for _, m, chosen, _ in some], *blocks)
+                for some in (smooth[first : first + at_once] for first in range(0, len(smooth), at_once))
+            ],
+            axis=1,
+        )
         # What is left is a smaller sample, in which each remaining image weighs more.
         changes *= (sample.n_images / (sample.n_images - sample.sizes))[:, None]
         values = np.array([values for *_, values in smooth])

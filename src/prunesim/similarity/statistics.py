@@ -103,7 +103,7 @@ class Network:
         """(stack,): total sum of squares, the trace of the co-moments."""
         return (self.scale**2).sum(axis=1)
 
-    @cached_property
+    @property
     def correlation_basis(self):
         """Eigenvalues (stack, p), largest first, 0 below the tolerance, and vectors of the correlations.
 
@@ -116,19 +116,24 @@ class Network:
     @cached_property
     def rank(self):
         """(stack,): number of directions above the tolerance."""
-        return (self.correlation_basis[0] > 0).sum(axis=1)
+        return self._whitening[0]
 
-    @cached_property
+    @property
     def whitening(self):
         """(stack, p, p): W with W^T S W = identity on the kept directions, 0 in the other columns."""
-        values, vectors = self.correlation_basis
-        return _inverse(self.scale)[:, :, None] * vectors * _inverse(np.sqrt(values))[:, None, :]
+        return self._whitening[1]
 
-    @cached_property
+    @property
     def loading(self):
         """(stack, p, p): W^T S, the covariances of the whitened directions (rows) with the neurons."""
+        return self._whitening[2]
+
+    @cached_property
+    def _whitening(self):
         values, vectors = self.correlation_basis
-        return np.sqrt(values)[:, :, None] * vectors.transpose(0, 2, 1) * self.scale[:, None, :]
+        whitening = _inverse(self.scale)[:, :, None] * vectors * _inverse(np.sqrt(values))[:, None, :]
+        loading = np.sqrt(values)[:, :, None] * vectors.transpose(0, 2, 1) * self.scale[:, None, :]
+        return (values > 0).sum(axis=1), whitening, loading
 
     @cached_property
     def principal_basis(self):
@@ -146,7 +151,6 @@ class Network:
         goal = variance * cumulative[:, -1:] * (1 - 1e-13)
         return np.minimum((cumulative < goal).sum(axis=1) + 1, (values > 0).sum(axis=1))
 
-    @remembered
     def principal_whitening(self, variance, directions=None):
         """(stack, p, k): whitening of the leading principal directions, 0 in columns that an entry does not keep."""
         values, vectors = self.principal_basis
@@ -198,7 +202,7 @@ class Pair:
         """(stack, p, q): uncentred sum of x y^T."""
         return raw(self.gram, self.first.shift, self.second.shift)
 
-    @cached_property
+    @property
     def whitened(self):
         """(stack, p, q): cross-covariance of the whitened networks."""
         return self.first.whitening.transpose(0, 2, 1) @ self.comoment @ self.second.whitening
@@ -211,10 +215,11 @@ class Pair:
     @cached_property
     def canonical(self):
         """Left vectors (stack, p, m), correlations (stack, m), right vectors (stack, m, q); m = min(p, q)."""
+        whitened = self.whitened
         if not self.derivatives:
-            left, values, right = np.linalg.svd(self.whitened, full_matrices=False)
+            left, values, right = np.linalg.svd(whitened, full_matrices=False)
         else:
-            parts = np.linalg.svd(self.whitened[:1], full_matrices=False), _rough_svd(self.whitened[1:])
+            parts = np.linalg.svd(whitened[:1], full_matrices=False), _rough_svd(whitened[1:])
             left, values, right = (np.concatenate(pair) for pair in zip(*parts, strict=True))
         return left, np.clip(values, 0, 1), right
 
