@@ -153,6 +153,7 @@ ONE_ROUND = {"prune": 1, "retrain": 1, "dump": 1, "compare_rounds": 1}
         ("synflow: {density: 0.2}", {"score": 1} | ONE_ROUND | TABLES),
         ("grasp: {score_images: 5}", {"score": 1} | ONE_ROUND | TABLES),
         ("filters: {fraction: 0.5}", dict.fromkeys(ONE_ROUND, 2) | TABLES),
+        ("layerwise: {unit: filter, scope: layer, density: 0.5}", {"coupling": 1} | ONE_ROUND | TABLES),
         ("erk: false", TABLES),
     ],
 )

@@ -219,11 +219,9 @@ def pruned_to(wildcards):
     return {**method_section(wildcards, "criterion", "scope", "types", "exclude"), **asked, **anew, **unit}
 
 
-def filter_methods():
-    """What the methods that prune whole filters select."""
-    keys = ("criterion", "types", "exclude")
-    chosen = {name: one for name, one in config["methods"].items() if one["unit"] == "filter" and not one["control"]}
-    return {name: {key: one[key] for key in keys} for name, one in chosen.items()}
+def filter_method(name):
+    """What a method that prunes whole filters selects, by its name."""
+    return {name: {key: config["methods"][name][key] for key in ("criterion", "types", "exclude")}}
 
 
 def sparse_start(wildcards):

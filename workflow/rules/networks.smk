@@ -142,15 +142,17 @@ rule score:
 
 
 rule coupling:
-    """Find which filters go together, and refuse methods that cannot prune them before anything is trained."""
+    """Find which filters go together, and refuse a method that cannot prune them before anything is trained."""
     input:
         data=rules.fetch.output.arrays,
         network=own_network(),
     output:
-        coupling="<study>/networks/coupling.json",
-        record="<study>/provenance/networks/coupling.json",
+        coupling="<study>/networks/coupling/{method}.json",
+        record="<study>/provenance/networks/coupling/{method}.json",
     log:
-        "<study>/logs/networks/coupling.log",
+        "<study>/logs/networks/coupling/{method}.log",
+    wildcard_constraints:
+        method=METHOD,
     priority: 100
     conda:
         "../../envs/torch.yaml"
@@ -160,7 +162,7 @@ rule coupling:
     params:
         code=code("coupling"),
         software=software("torch"),
-        settings=lambda wildcards: settings(network=NETWORK, methods=filter_methods()),
+        settings=lambda wildcards: settings(network=NETWORK, methods=filter_method(wildcards.method)),
         dataset=subpath(input[0], parent=True),
     shell:
         prunesim("coupling --settings {params.settings:q} --dataset {params.dataset:q} --output {output.coupling:q}")

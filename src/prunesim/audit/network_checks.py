@@ -93,7 +93,7 @@ def check_network(study, key, networks, checksum):
         other = load_tensors(controlled / "mask.safetensors")[0] if controlled else None
     coupling = None
     if how.get("unit") == "filter" and not how.get("control"):
-        coupling = read_json(study / "networks" / "coupling.json")["groups"]
+        coupling = read_json(study / "networks" / "coupling" / f"{method}.json")["groups"]
     problems += check_mask_step(folder / "mask.safetensors", mask, before, other, how, kinds, coupling)
     start = rewind_file(metrics["settings"]["method"]["rewind"])
     source = networks[replicate, "dense", 0] / start if start else earlier / "weights.safetensors"

@@ -200,7 +200,7 @@ class _Rules:
             return self.width(name, *rest.split("/"))
         if rest == "given":
             return self.check_given(name)
-        if rest == "coupling":
+        if rest.startswith("coupling/"):
             return self.job("coupling", name, ["fetch"], "train", 0, memory=costs.IMPORTED["numpy"] + 4 * self.state)
         replicate, *method, job = rest.split("/")
         if method and method[0] in self.chains:

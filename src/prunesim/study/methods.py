@@ -152,7 +152,7 @@ def scores(replicate, name, settings, round_):
 
 def coupling(replicate, name, settings, round_):
     """Return the file that says which filters go together, or None where single weights are pruned."""
-    return "coupling.json" if settings["unit"] == "filter" and not settings["control"] else None
+    return f"coupling/{name}.json" if settings["unit"] == "filter" and not settings["control"] else None
 
 
 def other_mask(replicate, name, settings, round_):

@@ -263,7 +263,7 @@ def jobs(
         *(f"networks/rep{r}/{point.removesuffix('.safetensors')}" for r in range(replicates) for point in points),
         *(f"networks/rep{r}/{name}/initial" for r in range(replicates) for name in methods if _drawn(methods[name])),
         *(f"networks/{folder}" for *_, folder in sparse_networks(replicates, methods, rounds)),
-        *(["networks/coupling"] if any(map(_filters, methods.values())) else []),
+        *(f"networks/coupling/{name}" for name, method in methods.items() if _filters(method)),
         *(
             f"networks/rep{r}/{method}/{job}{k:02d}"
             for r in range(replicates)
