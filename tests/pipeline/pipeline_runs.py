@@ -57,7 +57,8 @@ def start(folder, *arguments, config=(), targets=(), base=TINY, output=subproces
     """Start Snakemake in `folder`; `config` are overlays on the tiny study."""
     overlays = [] if base is None else [base]
     for number, text in enumerate(config):
-        overlays.append(folder / f"overlay{number}.yaml")
+        # Workers that test the same study at the same time have overlays of their own.
+        overlays.append(folder / f"overlay{number}{os.environ.get('PYTEST_XDIST_WORKER', '')}.yaml")
         overlays[-1].write_text(text)
     command = [Path(sys.executable).parent / "snakemake", *arguments]
     command += ["--configfile", *overlays] if overlays else []
