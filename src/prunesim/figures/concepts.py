@@ -61,7 +61,7 @@ def draw(shown, settings):
             if axis in axes[:, 0]:
                 axis.set_ylabel(words)
             style.faint_grid(axis)
-        column[0].set_title(method if len(methods) > 1 else "")
+        column[0].set_title(method)
         column[1].set_xlabel("Weights remaining (%, log scale)")
     least = shown.rows["density"].min()
     axes[0, 0].set_xscale("log")
