@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from similarity import machine, write_section
+from similarity import machine, publish
 from training import MEAN, STD, made, ours, settings, tensors, unpack
 
 from prunesim.activations.dump import dump_activations
@@ -72,9 +72,9 @@ def bare(network, images, sizes):
                 network((batch / 255 - MEAN) / STD)
 
 
-def cpu_seconds(function, *arguments):
+def cpu_seconds(function):
     start = time.process_time()
-    function(*arguments)
+    function()
     return time.process_time() - start
 
 
@@ -89,9 +89,11 @@ def cost_row(folder, name, data, count, turns):
     def dump():
         dump_activations(job, dataset, folder / "network.safetensors", output, log=lambda line: None)
 
-    pairs = [(cpu_seconds(dump), cpu_seconds(bare, network, images, (DUMPING, EVALUATION))) for _ in range(turns + 1)][
-        1:
-    ]
+    def passes():
+        bare(network, images, (DUMPING, EVALUATION))
+
+    # The first turn only warms up.
+    pairs = [(cpu_seconds(dump), cpu_seconds(passes)) for _ in range(turns + 1)][1:]
     written = sum(path.stat().st_size for path in output.iterdir()) / 1e6
     middle = [statistics.median(column) for column in zip(*pairs, strict=True)]
     ratio = statistics.median(ours / other for ours, other in pairs)
@@ -211,9 +213,7 @@ def main():
         "",
         *table(["positions an image", "layers", "MB of them", *MEASURES], errors),
     ]
-    print("\n".join(lines))
-    if arguments.output:
-        write_section(arguments.output, lines, "dumps")
+    publish(lines, arguments.output, "dumps")
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 from orchestration import clone, snakemake
-from similarity import machine, write_section
+from similarity import machine, publish
 
 # Verbs of the phases, in the order of the pipeline.
 PHASES = {
@@ -100,9 +100,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         for what in arguments.only:
             lines += measured(Path(folder), what, QUICK[what] if arguments.quick else CASES[what][1])
-    print("\n".join(lines))
-    if arguments.output:
-        write_section(arguments.output, lines, "growth")
+    publish(lines, arguments.output, "growth")
 
 
 if __name__ == "__main__":

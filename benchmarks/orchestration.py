@@ -18,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from similarity import machine, write_section
+from similarity import machine, publish
 
 from prunesim.audit.diff import diff_studies
 from prunesim.study.config import load_yaml
@@ -120,9 +120,7 @@ def main():
         for jobs, overlay in {60: QUICK}.items() if arguments.quick else GROWN.items():
             lines.append(f"| {jobs:,} | {' | '.join(asking_row(folder / str(jobs), overlay))} |")
     lines.append("")
-    print("\n".join(lines))
-    if arguments.output:
-        write_section(arguments.output, lines, "orchestration")
+    publish(lines, arguments.output, "orchestration")
 
 
 if __name__ == "__main__":

@@ -325,8 +325,11 @@ def machine():
     ]
 
 
-def write_section(path, lines, name):
-    """Put the lines into a file between the markers of a benchmark, keeping the rest of it."""
+def publish(lines, path, name):
+    """Print the lines and, where a file is given, put them into it between the markers of a benchmark."""
+    print("\n".join(lines))
+    if not path:
+        return
     start, end = f"<!-- {name} benchmark -->", f"<!-- end of {name} benchmark -->"
     section = "\n".join([start, *lines, end])
     path = Path(path)
@@ -357,9 +360,7 @@ def main():
             lines += growth(folder, arguments.quick)
         if "peers" in arguments.parts:
             lines += peers(arguments.quick)
-    print("\n".join(lines))
-    if arguments.output:
-        write_section(arguments.output, lines, "similarity")
+    publish(lines, arguments.output, "similarity")
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import statistics
 import time
 
 import torch
-from similarity import machine, write_section
+from similarity import machine, publish
 
 from prunesim.networks.build import build_network
 from prunesim.networks.coupling import find_coupling
@@ -89,9 +89,7 @@ def main():
         *(f"| {' | '.join(map(str, row))} |" for row in rows),
         "",
     ]
-    print("\n".join(lines))
-    if arguments.output:
-        write_section(arguments.output, lines, "structured")
+    publish(lines, arguments.output, "structured")
 
 
 if __name__ == "__main__":

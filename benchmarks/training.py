@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 import torch
-from similarity import machine, write_section
+from similarity import machine, publish
 from torch.nn import functional
 from torch.utils.data import DataLoader, Subset
 from torchvision import datasets, transforms
@@ -213,9 +213,7 @@ def main():
         f"common way {words['common']} %.",
         "",
     ]
-    print("\n".join(lines))
-    if arguments.output:
-        write_section(arguments.output, lines, "training")
+    publish(lines, arguments.output, "training")
 
 
 if __name__ == "__main__":
