@@ -62,7 +62,7 @@ def draw(shown, settings):
                 axis.set_ylabel(words)
             style.faint_grid(axis)
         column[0].set_title(method)
-        column[1].set_xlabel("Weights remaining (%, log scale)")
+        column[1].set_xlabel(method_lines.LEFT)
     least = shown.rows["density"].min()
     axes[0, 0].set_xscale("log")
     axes[0, 0].set_xlim(115, min(least, 80) / 1.15)
