@@ -435,7 +435,9 @@ def own_dense(method):
 def comparison_settings(method):
     """What a comparison of a method or chain is told; neither the layers nor the families, by which a study grows."""
     chosen = measure_settings(config["comparison"]["measures"])
-    return settings(seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own_dense(method))
+    return settings(
+        seed=config["seed"], **section("comparison", "measures", "blocks", "null_draws", *chosen), **own_dense(method)
+    )
 
 
 def spectrum_settings(method):
