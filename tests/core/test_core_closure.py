@@ -1,6 +1,7 @@
 """What a rule takes for its code: everything reached by import, nothing else, and of that what it does."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 import pytest
 
 import prunesim
-from prunesim.cli import VERBS
+from prunesim.cli import JOBS, VERBS
+from prunesim.serving.client import WITH_TORCH
 from prunesim.study.closure import code_identity, source_files
 
 ROOT = Path(prunesim.__file__).parents[1]
@@ -158,6 +160,12 @@ def test_verbs_without_networks_import_neither_torch_nor_the_drawing_packages(ve
     files, modules = imported(verb)
     assert not modules & {"torch", "torchvision", "pandas", "seaborn", "matplotlib", "sklearn", "scipy"}
     assert files <= set(source_files(f"prunesim.commands.{verb}", ROOT))
+
+
+def test_the_jobs_with_torch_have_a_server_of_their_own():
+    torch = re.compile(r"^\s*(import|from) torch(vision)?\b", re.MULTILINE)
+    closures = {verb: source_files(f"prunesim.commands.{verb}", ROOT) for verb in JOBS}
+    assert {verb for verb, files in closures.items() if any(torch.search(f.read_text()) for f in files)} == WITH_TORCH
 
 
 @pytest.mark.parametrize("verb", ["train", "rewind", "dump", "layers"])

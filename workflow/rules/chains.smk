@@ -25,7 +25,7 @@ if GIVEN:
             "<study>/logs/networks/given.log",
         # No input of what reads the files, which must not rerun for another one in the list. What is due is not looked at
         # below an ancient input that is due itself.
-        priority: 100
+        priority: BEFORE_ALL
         conda:
             "../../envs/torch.yaml"
         resources:

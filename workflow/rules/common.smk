@@ -92,6 +92,7 @@ NETWORKS = paths.networks(
 GIVEN = chains.given_networks(config)
 CHAIN = "|".join(config["chains"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
+BEFORE_ALL = 10**6  # a priority: above `trainings_left`, for jobs that refuse what cannot be trained
 
 
 pathvars:
@@ -200,6 +201,16 @@ def of_round(file):
         return f"{STUDY}/networks/{found}" if found else []
 
     return path
+
+
+def trainings_left(wildcards):
+    """The priority of a training and of what comes before it: how many trainings of its chain, which have to follow one
+    another, wait for it. Otherwise one chain of several is left to the end, with all other cores idle."""
+    rounds = methods.method_rounds(config)
+    method = wildcards.get("method")
+    if method is None:
+        return 1 + max(rounds.values(), default=0)
+    return 1 + rounds[method] - int(wildcards.get("kk") or wildcards.get("at") or 0)
 
 
 def method_section(wildcards, *keys):

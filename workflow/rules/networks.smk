@@ -11,6 +11,7 @@ rule train_dense:
         record="<study>/provenance/networks/rep{rep}/dense.json",
     log:
         "<study>/logs/networks/rep{rep}/dense.log",
+    priority: trainings_left
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -47,6 +48,7 @@ rule rewind_point:
     wildcard_constraints:
         unit="epoch|step",
         number=r"[1-9]\d*",
+    priority: trainings_left
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -83,6 +85,7 @@ rule reinitialise:
         "<study>/logs/networks/rep{rep}/{method}/initial.log",
     wildcard_constraints:
         method=METHOD,
+    priority: trainings_left
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -115,6 +118,7 @@ rule score:
     wildcard_constraints:
         method=SCORED,
         kk=ROUND,
+    priority: trainings_left
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -153,7 +157,7 @@ rule coupling:
         "<study>/logs/networks/coupling/{method}.log",
     wildcard_constraints:
         method=METHOD,
-    priority: 100
+    priority: BEFORE_ALL
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -184,6 +188,7 @@ rule sparsify:
     wildcard_constraints:
         method=METHOD,
         at=r"|\d\d+",
+    priority: trainings_left
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]
@@ -223,6 +228,7 @@ rule prune:
     wildcard_constraints:
         method=METHOD,
         kk=ROUND,
+    priority: trainings_left
     conda:
         "../../envs/analysis.yaml"
     resources:
@@ -262,6 +268,7 @@ rule retrain:
     wildcard_constraints:
         method=METHOD,
         kk=ROUND,
+    priority: trainings_left
     conda:
         "../../envs/torch.yaml"
     threads: config["training"]["threads"]

@@ -18,6 +18,17 @@ NUMERIC = ("OMP_", "OPENBLAS_", "MKL_", "KMP_", "VECLIB_", "CUBLAS_", "NVIDIA_TF
 PACKAGES = ("numpy", "scipy", "torch", "torchvision", "safetensors", "pandas", "scikit-learn", "snakemake")
 
 
+def _version(name):
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+# Looked up on import, which the jobs of a study share where they are forked from one process: half of a short job.
+VERSIONS = {name: version for name in PACKAGES if (version := _version(name))}
+
+
 def write_record(path, outputs, verb, arguments, started, known=None):
     """Write the record of a job that has just ended well.
 
@@ -67,17 +78,17 @@ def _peak_megabytes():
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
-def provenance(packages=PACKAGES):
+def provenance(packages=VERSIONS):
     """Return what is needed to make an artifact again, as JSON-serialisable values.
 
     Parameters
     ----------
-    packages : iterable of str
-        The distributions whose versions matter; those that are not installed are left out.
+    packages : dict of str to str
+        The versions that matter, by distribution.
     """
     return {
         "python": platform.python_version(),
-        "packages": {name: version for name in packages if (version := _version(name))},
+        "packages": packages,
         "platform": platform.platform(),
         "machine": platform.machine(),
         "processor": _processor(),
@@ -86,13 +97,6 @@ def provenance(packages=PACKAGES):
         "environment": {key: value for key, value in sorted(os.environ.items()) if key.startswith(NUMERIC)},
         **_commit(),
     }
-
-
-def _version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
 
 
 def _processor():

@@ -10,7 +10,6 @@ import ctypes
 import fcntl
 import gc
 import importlib
-import json
 import os
 import random
 import selectors
@@ -173,7 +172,11 @@ def _receive(client):
         for number in files:
             os.close(number)
         raise ValueError("cut off")
-    return json.loads(b"".join(parts).decode("utf-8", "surrogateescape")), files
+    folder, umask, targets, count, *told = map(os.fsdecode, b"".join(parts).split(b"\0"))
+    request = {"folder": folder, "umask": int(umask), "files": [int(number) for number in targets.split()]}
+    request["words"] = told[: int(count)]
+    request["environment"] = dict(variable.split("=", 1) for variable in told[int(count) :])
+    return request, files
 
 
 def _work(request, files, writing, main):

@@ -1,4 +1,4 @@
-"""Beginning the server of jobs beside Snakemake, where that is safe (`prunesim.study.forking`)."""
+"""Beginning the servers of jobs beside Snakemake, where that is safe (`prunesim.study.forking`)."""
 
 import atexit
 import os
@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 
-from prunesim.serving.client import ADDRESS
+from prunesim.serving.client import ADDRESS, address_for
 
 # Snakemake tells every job its threads in these; libraries read them when they are loaded.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL")
@@ -17,7 +17,7 @@ LONGEST_ADDRESS = 100
 
 
 def start(source):
-    """Start the server for the jobs of this process, and end it with this process.
+    """Start the servers for the jobs of this process, and end them with this process.
 
     Parameters
     ----------
@@ -29,20 +29,24 @@ def start(source):
     address = os.path.join(folder, "jobs")
     if len(os.fsencode(address)) > LONGEST_ADDRESS:
         return
+    os.environ[ADDRESS] = address
+    for words in ([], ["train"]):
+        atexit.register(_end, _serve(address_for(words), source))
+
+
+def _serve(address, source):
     threads = dict.fromkeys([*(f"{name}_NUM_THREADS" for name in THREADS), *MAXIMA], "1")
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(address)
         listening.listen(128)
-        os.environ[ADDRESS] = address
         # Killing the process group of Snakemake kills the server as well; where only Snakemake dies, the pipe closes.
-        server = subprocess.Popen(
+        return subprocess.Popen(
             ["python", "-m", "prunesim.serving", str(listening.fileno())],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             env={**os.environ, "PYTHONPATH": str(source), **threads},
             pass_fds=[listening.fileno()],
         )
-    atexit.register(_end, server)
 
 
 def _end(server):
