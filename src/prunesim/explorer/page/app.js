@@ -121,7 +121,7 @@ function fillControls() {
   byId("layers-list")
     .querySelectorAll("input")
     .forEach((box, index) => (box.checked = chosen.has(allLayers[index])));
-  byId("layers-shown").textContent = state.layers ? `${chosen.size} of ${allLayers.length}` : `all ${allLayers.length}`;
+  byId("layers-shown").textContent = state.layers ? `${chosen.size} of ${allLayers.length}` : "all";
 }
 
 function buildSection({ id, columns }) {
