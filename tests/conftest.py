@@ -60,6 +60,12 @@ def finished(made_once):
     return made_once("a clone's $HOME & more", lambda clone: run(copy_source(REPOSITORY, clone)))
 
 
+def pytest_collection_modifyitems(items):
+    """Begin with the tests on Slurm: one worker does them all, for longer than any other suite takes."""
+    slurm = REPOSITORY / "tests/slurm"
+    items.sort(key=lambda item: not item.path.is_relative_to(slurm))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter):
     """Print how many of the faults of tests/faults were survived."""

@@ -1,5 +1,6 @@
 """Who made an artifact: a record beside every job of what it made, when, with what and where."""
 
+import contextlib
 import json
 import os
 import platform
@@ -18,15 +19,17 @@ NUMERIC = ("OMP_", "OPENBLAS_", "MKL_", "KMP_", "VECLIB_", "CUBLAS_", "NVIDIA_TF
 PACKAGES = ("numpy", "scipy", "torch", "torchvision", "safetensors", "pandas", "scikit-learn", "snakemake")
 
 
-def _version(name):
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return None
+def versions(packages):
+    """Return the versions of the distributions among `packages` that are installed, by name."""
+    found = {}
+    for name in packages:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
 
 
 # Looked up on import, which the jobs of a study share where they are forked from one process: half of a short job.
-VERSIONS = {name: version for name in PACKAGES if (version := _version(name))}
+VERSIONS = versions(PACKAGES)
 
 
 def write_record(path, outputs, verb, arguments, started, known=None):
