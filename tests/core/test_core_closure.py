@@ -2,6 +2,7 @@
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 import prunesim
 from prunesim.cli import JOBS, VERBS
 from prunesim.serving.client import WITH_TORCH
+from prunesim.study import closure
 from prunesim.study.closure import code_identity, source_files
 
 ROOT = Path(prunesim.__file__).parents[1]
@@ -127,6 +129,59 @@ def test_modules_loaded_by_name_count_where_they_are_given(tmp_path):
     package(tmp_path, a="x = 1", b="y = 1")
     both = code_identity(["prunesim.a", "prunesim.b"], tmp_path)
     assert both == code_identity(["prunesim.b", "prunesim.a"], tmp_path) != code_identity(["prunesim.a"], tmp_path)
+
+
+@pytest.fixture
+def identify(tmp_path, monkeypatch):
+    """Return a function that identifies a package as another process would, by what is kept in a file of the test."""
+    monkeypatch.setattr(closure, "READINGS", tmp_path / "kept" / "closure.json")
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    (tmp_path / "kept").mkdir()
+    package(tmp_path, a="import prunesim.b", b=BEFORE)
+
+    def forget():
+        closure._read.cache_clear()
+        closure._readings.cache_clear()
+
+    def identify():
+        forget()
+        return code_identity(["prunesim.a"], tmp_path)
+
+    yield identify
+    forget()
+
+
+def test_what_was_read_once_is_not_read_again(identify, tmp_path, monkeypatch):
+    first = identify()
+    monkeypatch.setattr(closure, "_understood", lambda text: pytest.fail(f"read again: {text}"))
+    assert identify() == first
+    monkeypatch.undo()
+    package(tmp_path, b=OTHER["a value"])
+    monkeypatch.setattr(closure, "READINGS", tmp_path / "kept" / "closure.json")
+    assert identify() != first
+
+
+@pytest.mark.parametrize("damage", ["cut", "of another version", "changed", "no folder", "not to be written"])
+def test_readings_that_are_of_no_use_are_made_anew(identify, tmp_path, monkeypatch, damage):
+    first, path = identify(), closure.READINGS
+    text = path.read_text()
+    if damage == "cut":
+        path.write_text(text[:-20])
+    elif damage == "changed":
+        path.write_text(text.replace('"prunesim.b"', '"prunesim.c"'))
+    elif damage == "no folder":
+        shutil.rmtree(path.parent)
+    elif damage == "not to be written":
+        path.unlink()
+        monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    else:
+        monkeypatch.setattr(closure, "_own_version", lambda: "another")
+    found = []
+    understood = closure._understood
+    monkeypatch.setattr(closure, "_understood", lambda text: found.append(text) or understood(text))
+    assert identify() == first
+    assert len(found) == 2
+    assert path.exists() == (damage not in ("no folder", "not to be written"))
 
 
 def test_the_package_has_no_relative_imports():

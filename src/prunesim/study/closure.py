@@ -1,11 +1,20 @@
 """Which code a module needs, and what that code does: what tells a pipeline rule that it must run again."""
 
 import ast
+import contextlib
 import functools
 import hashlib
+import sys
 from pathlib import Path
 
+from prunesim.errors import PrunesimError
+from prunesim.storage.files import read_json, write_json
+
 PACKAGE = "prunesim"
+# What was read of each text, by its checksum. It lies where Python keeps what it has compiled, and for the same reason:
+# to read the package anew takes a second, at every start of Snakemake and in every training.
+READINGS = Path(__file__).parent / "__pycache__" / "closure.json"
+MOST_READINGS = 2000
 # What the grammar notes beside the meaning of a program.
 UNSAID = ("kind", "type_comment", "type_ignores")
 
@@ -52,11 +61,14 @@ def code_identity(modules, root):
     root : path-like
         The folder that holds the package.
     """
+    known = len(_readings())
     files = sorted({path for module in modules for path in source_files(module, root)})
     digest = hashlib.sha256()
     for path in files:
         _, meaning = _read(path.read_text(encoding="utf-8"))
         digest.update(f"{path.relative_to(root).as_posix()} {meaning}\n".encode())
+    if len(_readings()) > known:
+        _keep(_readings())
     return digest.hexdigest()[:32]
 
 
@@ -74,6 +86,34 @@ def _file_of(name, root):
 @functools.lru_cache(maxsize=1024)
 def _read(text):
     """Return the modules of this package that a module imports, and a checksum of its meaning."""
+    key = hashlib.sha256(text.encode()).hexdigest()
+    if key not in _readings():
+        _readings()[key] = _understood(text)
+    return _readings()[key]
+
+
+@functools.cache
+def _readings():
+    """Return what is known of texts by their checksum; nothing of what another version of this module has read."""
+    with contextlib.suppress(PrunesimError):
+        kept = read_json(READINGS)
+        if kept["by"] == _own_version() and len(kept["readings"]) < MOST_READINGS:
+            return kept["readings"]
+    return {}
+
+
+def _keep(readings):
+    # Where that may not be written, it is found again.
+    if not sys.dont_write_bytecode and READINGS.parent.is_dir():
+        with contextlib.suppress(PrunesimError):
+            write_json(READINGS, {"by": _own_version(), "readings": readings})
+
+
+def _own_version():
+    return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
+
+
+def _understood(text):
     tree = ast.parse(text)
     names = []
     for node in ast.walk(tree):
