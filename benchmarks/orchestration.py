@@ -78,6 +78,7 @@ def study_rows(folder, overlay, turns):
             clock, processors = snakemake(place, "--quiet", "all", **{SWITCH: switch})[1:]
             studies.append(place / "results" / load_yaml(ROOT / "config.yaml")["study"])
             measured.append((clock, processors, trainings(studies[-1]) / CORES))
+            print(way, *(f"{seconds:.1f} s" for seconds in measured[-1]), flush=True)
         clock, processors, least = (statistics.median(column) for column in zip(*measured, strict=True))
         plain = plain or clock
         rows.append([way, f"{clock:.1f}", f"{processors:.1f}", f"{least:.1f}", f"**{plain / clock:.2f}**"])
@@ -98,6 +99,7 @@ def asking_row(folder, overlay):
         os.utime(place / name, (1, 1))
     printed, seconds, _ = snakemake(place, "--dry-run")
     assert "Nothing to be done" in printed, printed
+    print("asking", len(files), f"{seconds:.1f} s", flush=True)
     return [f"{len(files):,}", f"{seconds:.1f}"]
 
 
