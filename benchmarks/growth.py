@@ -8,13 +8,12 @@ grow.
 """
 
 import argparse
-import json
 import tempfile
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from orchestration import clone, snakemake
+from orchestration import clone, records, snakemake
 from similarity import machine, publish
 
 # Verbs of the phases, in the order of the pipeline.
@@ -50,9 +49,7 @@ def phases(study):
     """Return the jobs, their seconds and their largest memory (MB) of each phase of a finished study."""
     found = defaultdict(list)
     names = {verb: phase for phase, verbs in PHASES.items() for verb in verbs}
-    places = [study / "provenance", *(study.parent / "datasets").glob("*")]
-    for path in (path for place in places for path in place.rglob("*.json")):
-        record = json.loads(path.read_text(encoding="utf-8"))
+    for record in records(study / "provenance", *(study.parent / "datasets").glob("*")):
         if record.get("verb") in names:
             found[names[record["verb"]]].append((record["seconds"], record["peak_megabytes"]))
     return {phase: (len(jobs), sum(s for s, _ in jobs), max(mb for _, mb in jobs)) for phase, jobs in found.items()}

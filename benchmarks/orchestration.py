@@ -62,21 +62,28 @@ def snakemake(folder, *words, **environment):
     return done.stdout, seconds, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def records(*folders):
+    """Yield what the JSON files below some folders of a study hold: the records of its jobs, and few others."""
+    for folder in folders:
+        for path in folder.rglob("*.json"):
+            yield json.loads(path.read_text(encoding="utf-8"))
+
+
 def trainings(study):
     """Return how many seconds the trainings of a finished study took, one after the other."""
-    records = (json.loads(path.read_text()) for path in (study / "provenance/networks").rglob("*.json"))
-    return sum(record["seconds"] for record in records if record["verb"] == "train")
+    return sum(record["seconds"] for record in records(study / "provenance/networks") if record["verb"] == "train")
 
 
 def study_rows(folder, overlay, turns):
     """Return a row for each way to run a study, and the number of artifacts that are the same both ways."""
     rows, studies, plain = [], [], None
+    name = load_yaml(ROOT / "config.yaml")["study"]
     for (way, switch), count in zip(WAYS.items(), (1, turns), strict=True):
         measured = []
         for turn in range(count):
             place = clone(folder / f"{switch} {turn}", overlay)
             clock, processors = snakemake(place, "--quiet", "all", **{SWITCH: switch})[1:]
-            studies.append(place / "results" / load_yaml(ROOT / "config.yaml")["study"])
+            studies.append(place / "results" / name)
             measured.append((clock, processors, trainings(studies[-1]) / CORES))
             print(way, *(f"{seconds:.1f} s" for seconds in measured[-1]), flush=True)
         clock, processors, least = (statistics.median(column) for column in zip(*measured, strict=True))

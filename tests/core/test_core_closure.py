@@ -139,16 +139,12 @@ def identify(tmp_path, monkeypatch):
     (tmp_path / "kept").mkdir()
     package(tmp_path, a="import prunesim.b", b=BEFORE)
 
-    def forget():
-        closure._read.cache_clear()
-        closure._readings.cache_clear()
-
     def identify():
-        forget()
+        closure._readings.cache_clear()
         return code_identity(["prunesim.a"], tmp_path)
 
     yield identify
-    forget()
+    closure._readings.cache_clear()
 
 
 def test_what_was_read_once_is_not_read_again(identify, tmp_path, monkeypatch):

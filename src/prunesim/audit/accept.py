@@ -88,7 +88,7 @@ def _with_present_code(text, source):
 
 
 def _remember(study, why, artifacts):
-    about = provenance(packages={})
+    about = provenance()
     entry = {
         "when": datetime.now(UTC).isoformat(timespec="seconds"),
         "why": why.strip(),

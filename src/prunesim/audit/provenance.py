@@ -81,17 +81,11 @@ def _peak_megabytes():
     return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6)
 
 
-def provenance(packages=VERSIONS):
-    """Return what is needed to make an artifact again, as JSON-serialisable values.
-
-    Parameters
-    ----------
-    packages : dict of str to str
-        The versions that matter, by distribution.
-    """
+def provenance():
+    """Return what is needed to make an artifact again, as JSON-serialisable values."""
     return {
         "python": platform.python_version(),
-        "packages": packages,
+        "packages": VERSIONS,
         "platform": platform.platform(),
         "machine": platform.machine(),
         "processor": _processor(),

@@ -82,8 +82,6 @@ def _file_of(name, root):
     return next((path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()), None)
 
 
-# Many rules share most of their code.
-@functools.lru_cache(maxsize=1024)
 def _read(text):
     """Return the modules of this package that a module imports, and a checksum of its meaning."""
     key = hashlib.sha256(text.encode()).hexdigest()
