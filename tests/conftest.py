@@ -3,15 +3,44 @@
 import fcntl
 import os
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
-from pipeline.pipeline_runs import LOOKS, REPOSITORY, copy_source, run
+from pipeline.pipeline_runs import LOOKS, REPOSITORY, compile_sources, copy_source, run
 
 # A busy machine is slow, not wrong.
 settings.register_profile("prunesim", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("prunesim")
+
+
+MEMORY = Path("/dev/shm")  # Linux' file system in memory
+ROOM = 8e9  # bytes; all tests together leave about 2 GB
+IN_MEMORY = pytest.StashKey()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config):
+    """Compile the package once, before any clone of it is made; and make them in memory, where there is much of it.
+
+    The tests write a hundred thousand small files, for which a disk may take longer than for what is in them.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    compile_sources()
+    if config.option.basetemp is None and MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+        config.option.basetemp = tempfile.mkdtemp(prefix="prunesim-tests-", dir=MEMORY)
+        config.stash[IN_MEMORY] = config.option.basetemp
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Give the memory back, unless somebody will want to see why a test failed."""
+    folder = session.config.stash.get(IN_MEMORY, None)
+    if folder and not exitstatus:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 THREADS = torch.get_num_threads()

@@ -1,14 +1,19 @@
 """Clones of this repository to run Snakemake in, and what Snakemake says."""
 
+import compileall
 import contextlib
 import csv
+import functools
 import json
 import os
+import py_compile
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
+import threading
 from collections import Counter
 from pathlib import Path
 
@@ -36,15 +41,24 @@ concepts: {source: scenes, count: 40, multiple: 1, draws: 2, quantile: 0.05, thr
 
 
 def copy_source(source, target):
-    """Copy what git holds of the pipeline, as a fresh clone has it: all files new."""
+    """Copy what git holds of the pipeline, as a fresh clone has it: all files new.
+
+    What Python compiled of them comes with them where it knows its source by its bytes, see `compile_sources`.
+    """
     for part in PARTS:
         (target / part).parent.mkdir(parents=True, exist_ok=True)
         if (source / part).is_dir():
-            ignore = shutil.ignore_patterns("__pycache__", "*.egg-info")
+            ignore = shutil.ignore_patterns("*.egg-info")
             shutil.copytree(source / part, target / part, ignore=ignore, copy_function=shutil.copyfile)
         else:
             shutil.copyfile(source / part, target / part)
     return target
+
+
+def compile_sources():
+    """Compile the package so that every copy of it is compiled."""
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    assert compileall.compile_dir(REPOSITORY / "src", quiet=2, invalidation_mode=mode)
 
 
 def copy_all(source, target):
@@ -53,26 +67,42 @@ def copy_all(source, target):
     return target
 
 
-def start(folder, *arguments, config=(), targets=(), base=TINY, output=subprocess.PIPE):
-    """Start Snakemake in `folder`; `config` are overlays on the tiny study."""
+def command(folder, *arguments, config=(), targets=(), base=TINY):
+    """Return the words and environment of a run of Snakemake in `folder`; `config` are overlays on the tiny study."""
     overlays = [] if base is None else [base]
     for number, text in enumerate(config):
         # Workers that test the same study at the same time have overlays of their own.
         overlays.append(folder / f"overlay{number}{os.environ.get('PYTEST_XDIST_WORKER', '')}.yaml")
         overlays[-1].write_text(text)
-    command = [Path(sys.executable).parent / "snakemake", *arguments]
-    command += ["--configfile", *overlays] if overlays else []
-    command += ["--", *targets] if targets else []
-    # Nothing of the environment in which the tests run may be what makes the pipeline work.
+    words = [Path(sys.executable).parent / "snakemake", *arguments]
+    words += ["--configfile", *overlays] if overlays else []
+    words += ["--", *targets] if targets else []
+    return [str(word) for word in words], clean_environment()
+
+
+def clean_environment():
+    """Return the environment without what may make the pipeline work here and nowhere else."""
     unwanted = ("PYTHON", "OMP_", "MPL", "SNAKEMAKE")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
-    environment["PATH"] = os.defpath
+    return environment | {"PATH": os.defpath}
+
+
+def start(folder, *arguments, output=subprocess.PIPE, **options):
+    """Start Snakemake in `folder`, see `command`."""
+    words, environment = command(folder, *arguments, **options)
     return subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment,
-        stdout=output,
-        stderr=subprocess.STDOUT,
+        words, cwd=folder, env=environment, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+@functools.cache
+def warm():
+    """Return the process that forks Snakemakes, see `warm_snakemake`; it ends with the tests, as its input does."""
+    return subprocess.Popen(
+        [sys.executable, Path(__file__).with_name("warm_snakemake.py")],
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
@@ -80,13 +110,24 @@ def start(folder, *arguments, config=(), targets=(), base=TINY, output=subproces
 
 def snakemake(folder, *arguments, **options):
     """Run Snakemake and return its exit status and all that it printed."""
-    process = start(folder, *arguments, **options)
-    try:
-        printed, _ = process.communicate(timeout=600)
-    except BaseException:
-        kill(process)
-        raise
-    return process.returncode, printed
+    words, environment = command(folder, *arguments, **options)
+    with tempfile.NamedTemporaryFile() as output:
+        request = {"folder": str(folder), "words": words, "environment": environment, "output": output.name}
+        warm().stdin.write(json.dumps(request) + "\n")
+        warm().stdin.flush()
+        child = int(warm().stdout.readline())
+        late = threading.Timer(600, os.killpg, (child, signal.SIGKILL))
+        late.start()
+        try:
+            status = int(warm().stdout.readline())
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(child, signal.SIGKILL)
+            warm().stdout.readline()
+            raise
+        finally:
+            late.cancel()
+        return status, Path(output.name).read_text()
 
 
 def kill(process):

@@ -92,6 +92,7 @@ NETWORKS = paths.networks(
 GIVEN = chains.given_networks(config)
 CHAIN = "|".join(config["chains"]) or "none"
 ROUND = r"(?!00)\d\d+"  # round 00 is the dense network, which is not retrained
+CODE_READ = {}  # what `code` has read of the package, once for all verbs
 BEFORE_ALL = 10**6  # a priority: above `trainings_left`, for jobs that refuse what cannot be trained
 
 
@@ -117,7 +118,7 @@ def code(verb, *modules):
     """What the code of a verb of the command line does, and of modules that it loads by name: an edit that changes it
     runs the verb's rules again."""
     modules = [f"prunesim.commands.{verb}", *modules]
-    return code_text(modules, code_identity(modules, ROOT / "src"))
+    return code_text(modules, code_identity(modules, ROOT / "src", CODE_READ))
 
 
 def settings(**parts):

@@ -36,21 +36,10 @@ def source_files(module, root):
     -------
     list of pathlib.Path
     """
-    root = Path(root)
-    found, waiting = {}, [module]
-    while waiting:
-        name = waiting.pop()
-        if name in found:
-            continue
-        found[name] = _file_of(name, root)
-        if found[name] is not None:
-            waiting += _read(found[name].read_text(encoding="utf-8"))[0]
-        if "." in name:
-            waiting.append(name.rpartition(".")[0])
-    return sorted({path for path in found.values() if path is not None})
+    return sorted(_reached([module], Path(root), {}))
 
 
-def code_identity(modules, root):
+def code_identity(modules, root, seen=None):
     """Return a checksum of what the code that some modules reach by import does.
 
     Of the syntax tree: comments, docstrings and layout do not count.
@@ -60,12 +49,14 @@ def code_identity(modules, root):
     modules : iterable of str
     root : path-like
         The folder that holds the package.
+    seen : dict, optional
+        What earlier calls have read, and later ones need not read again: for calls with the same root, between which
+        no file changes.
     """
+    root = Path(root)
     known = len(_readings())
-    files = sorted({path for module in modules for path in source_files(module, root)})
     digest = hashlib.sha256()
-    for path in files:
-        _, meaning = _read(path.read_text(encoding="utf-8"))
+    for path, meaning in sorted(_reached(modules, root, {} if seen is None else seen).items()):
         digest.update(f"{path.relative_to(root).as_posix()} {meaning}\n".encode())
     if len(_readings()) > known:
         _keep(_readings())
@@ -75,6 +66,23 @@ def code_identity(modules, root):
 def code_text(modules, identity):
     """Return the parameter by which a rule names its code: modules, for looking it up, and identity."""
     return f"code: {' '.join(modules)} {identity}"
+
+
+def _reached(modules, root, seen):
+    """Return the checksum of the meaning of each file that some modules reach by import."""
+    found, waiting = {}, list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name in found:
+            continue
+        if name not in seen:
+            path = _file_of(name, root)
+            seen[name] = path, *(_read(path.read_text(encoding="utf-8")) if path else ([], None))
+        _, imported, found[name] = seen[name]
+        waiting += imported
+        if "." in name:
+            waiting.append(name.rpartition(".")[0])
+    return {seen[name][0]: meaning for name, meaning in found.items() if meaning}
 
 
 def _file_of(name, root):
