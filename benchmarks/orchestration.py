@@ -5,7 +5,8 @@
 Every run is a study of its own in a fresh copy of this clone, from nothing to the last table and figure: once with a
 Python for each job, and then some times with forked jobs. What the trainings take is from their records; with nothing
 else to do, both cores would be busy for half of their sum. Asking is `snakemake -n` where every file is there; the
-files are empty, since Snakemake looks at names and times.
+files are empty, since Snakemake looks at names and times. A bare workflow of as many jobs, two rules with a file each
+and without parameters or input functions, tells what Snakemake itself takes.
 """
 
 import argparse
@@ -33,6 +34,18 @@ WAYS = {"a Python for each job": "0", "forked jobs": "1"}
 QUICK = "replicates: 1\nrounds: 1\ntraining: {epochs: 1}\n"
 # Studies of about so many jobs.
 GROWN = {2000: "replicates: 6\nrounds: 31\n", 10000: "replicates: 18\nrounds: 55\n"}
+
+BARE = """
+rule all:
+    input: [f"b/{{i}}" for i in range({half})]
+rule a:
+    output: "a/{{i}}"
+    shell: "touch {{output}}"
+rule b:
+    input: "a/{{i}}"
+    output: "b/{{i}}"
+    shell: "touch {{output}}"
+"""
 
 
 def clone(folder, overlay):
@@ -95,11 +108,8 @@ def study_rows(folder, overlay, turns):
     return rows, counts["compared"]
 
 
-def asking_row(folder, overlay):
-    """Return how long `snakemake -n` takes where nothing is to do."""
-    place = clone(folder, overlay)
-    printed = snakemake(place, "--summary")[0]
-    files = [line.split("\t")[0] for line in printed.splitlines()[1:]]
+def asking(place, files):
+    """Return how long `snakemake -n` takes where all files are there and nothing is to do."""
     for name in files:
         (place / name).parent.mkdir(parents=True, exist_ok=True)
         (place / name).touch()
@@ -107,7 +117,20 @@ def asking_row(folder, overlay):
     printed, seconds, _ = snakemake(place, "--dry-run")
     assert "Nothing to be done" in printed, printed
     print("asking", len(files), f"{seconds:.1f} s", flush=True)
-    return [f"{len(files):,}", f"{seconds:.1f}"]
+    return seconds
+
+
+def asking_row(folder, jobs, overlay):
+    """Return jobs, files, and how long asking takes: of a study, and of a bare workflow of as many jobs."""
+    place = clone(folder / "study", overlay)
+    files = [line.split("\t")[0] for line in snakemake(place, "--summary")[0].splitlines()[1:]]
+    bare = folder / "bare"
+    bare.mkdir()
+    (bare / "Snakefile").write_text(BARE.format(half=jobs // 2))
+    (bare / "overlay.yaml").write_text("{}")
+    names = [f"{rule}/{number}" for rule in "ab" for number in range(jobs // 2)]
+    found = asking(place, files), asking(bare, names)
+    return [f"{jobs:,}", f"{len(files):,}", *(f"{seconds:.1f}" for seconds in found)]
 
 
 def main():
@@ -132,11 +155,11 @@ def main():
             "",
             "`snakemake -n` where all files are there and nothing is to do:",
             "",
-            "| jobs asked for | files | s |",
-            "|---|---|---|",
+            "| jobs asked for | files | s | a bare workflow of as many jobs, s |",
+            "|---|---|---|---|",
         ]
         for jobs, overlay in {60: QUICK}.items() if arguments.quick else GROWN.items():
-            lines.append(f"| {jobs:,} | {' | '.join(asking_row(folder / str(jobs), overlay))} |")
+            lines.append(f"| {' | '.join(asking_row(folder / str(jobs), jobs, overlay))} |")
     lines.append("")
     publish(lines, arguments.output, "orchestration")
 

@@ -111,8 +111,8 @@ def all_pairs(folder, quick):
     for a, b in (pairs[0], pairs[len(pairs) // 2], pairs[-1]):
         for name, value in textbook(*mapped([paths[a], paths[b]])).items():
             worst = max(worst, abs(checked[a, b, name] - value))
-    # Of a p-value worth having. Only once: it takes as long as all the rest.
-    many = 8 if quick else 200
+    # Many at once are read together. Only once: it takes as long as all the rest.
+    many = 8 if quick else 50
     before = seconds(lambda: stacked.T @ stacked)
     taken = seconds(engine, many)
     each = (taken - engine_time) / many / statistics.mean([before, seconds(lambda: stacked.T @ stacked)])

@@ -187,7 +187,8 @@ def _write(network, batches, layers, positions, output, weights, pooled):
                         raise PrunesimError(f"{weights}: the activations of layer {name!r} are not all finite numbers.")
                     if not pooled:
                         rows = positions[name][start : start + len(batch)]
-                        sampled = np.take_along_axis(maps, rows[:, :, None], axis=1)
+                        everywhere = rows.shape[1] == maps.shape[1]
+                        sampled = maps if everywhere else np.take_along_axis(maps, rows[:, :, None], axis=1)
                         files[f"{name}.npy"](sampled.reshape(-1, maps.shape[2]))
                     files[f"{name}.pooled.npy"](maps.mean(axis=1, dtype=np.float64))
                 start += len(batch)
@@ -203,4 +204,4 @@ def _npy_writer(path, shape):
     with open(path, "wb") as file:
         header = {"descr": np.lib.format.dtype_to_descr(np.dtype("float32")), "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(file, header)
-        yield lambda rows: file.write(np.ascontiguousarray(rows, np.float32).tobytes())
+        yield lambda rows: file.write(np.ascontiguousarray(rows, np.float32).data)
