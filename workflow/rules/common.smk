@@ -1,4 +1,5 @@
 import functools
+import gc
 import json
 import os
 import re
@@ -38,6 +39,12 @@ from prunesim.study.tables import asks_for_robustness
 
 
 configfile: ROOT / "config.yaml"
+
+
+# Jobs and files of a large study are millions of objects that stay; Python would look for garbage among them again and
+# again, a quarter of the time that Snakemake takes.
+gc.freeze()
+gc.set_threshold(100_000, 50, 50)
 
 
 # Jobs run `python -m prunesim` with the Python that runs Snakemake, unless conda puts another one before it. The
