@@ -79,6 +79,7 @@ def test_a_bare_installation_names_the_extra(bare, verb, missing):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verb", VERBS)
 def test_no_verb_ends_in_a_traceback_in_a_bare_installation(bare, verb):
     done = bare(verb, *ARGUMENTS.get(verb, ["--help"]))

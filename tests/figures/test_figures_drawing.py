@@ -77,6 +77,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_overlaps_or_is_cut(case, name):
@@ -410,6 +411,7 @@ def test_the_legend_lists_a_null_that_is_drawn():
     assert spans(figure.axes[0].collections[0], synthetic.LAYERS) == synthetic.LAYERS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["similarity", "rounds", "round_pairs", "layers"])
 @pytest.mark.parametrize("case", ["default", "long names", "two methods", "one replicate", "poster"])
 def test_the_remark_on_a_gap_fits(case, name):

@@ -51,6 +51,7 @@ def shuffled(tmp_path_factory):
     return synthetic.write(study, tmp_path_factory.mktemp("shuffled") / "tables")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FIGURES)
 def test_files_are_the_same_bytes_whatever_the_order_of_rows_and_the_user_settings(name, tables, shuffled, tmp_path):
     status, *first = run(name, tables, tmp_path / "first")

@@ -148,6 +148,7 @@ def test_further_figures_are_there_where_they_are_asked_for():
     assert "overlap" not in figures_of(["similarity", "networks"], {}, MORE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", ["single", "double"])
 def test_figures_fit_columns(width, tmp_path):
     tables = synthetic.study(replicates=2, rounds=2)

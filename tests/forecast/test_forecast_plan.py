@@ -103,6 +103,7 @@ def test_the_text_has_every_rule_and_says_what_it_stands_on(capsys):
     assert max(map(len, printed.partition("What breaks")[0].splitlines())) <= 200
 
 
+@pytest.mark.slow
 def test_imagenet_says_what_breaks_first(capsys):
     study = ["--configfile", "experiments/imagenet-resnet50.yaml", *IMAGENET, *CLUSTER]
     result = plan(capsys, *study)
@@ -140,6 +141,7 @@ def test_the_documented_forecasts_are_current(capsys, config_):
     assert capsys.readouterr().out in (ROOT / "docs" / "scaling.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("assignments", "options", "sentence"),
     [

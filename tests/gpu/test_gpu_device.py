@@ -87,6 +87,7 @@ def test_products_are_float32_unless_tf32_is_asked_for(deterministic):
     assert [switch.fp32_precision for switch in SWITCHES] == ["ieee"] * 3
 
 
+@pytest.mark.slow
 def test_settings_warn_of_nothing_and_import_no_compiler():
     script = (
         "import sys; from prunesim.training.device import choose_device, make_exact;"

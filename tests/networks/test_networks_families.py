@@ -46,6 +46,7 @@ def stripes(tmp_path_factory):
     return write_dataset(tmp_path_factory.mktemp("stripes"), train=32, test=12, shape=(16, 16, 3))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", LAYERS)
 def test_a_network_of_the_family_goes_through_all_verbs(family, stripes, tmp_path):
     (tmp_path / "nets.py").write_text(NETWORKS)

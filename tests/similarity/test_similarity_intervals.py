@@ -161,6 +161,7 @@ def planted(rng, n, rows, x_map, y_map, rho):
     return u @ x_map, (rho * u + np.sqrt(1 - rho**2) * latent()) @ y_map
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [1, 4])
 def test_coverage_of_the_interval(rows):
     rng = np.random.default_rng(rows)

@@ -160,6 +160,7 @@ MUTATIONS = {
 }  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_the_suite_sees_the_bug(mutation, monkeypatch):
     measure, insert = MUTATIONS[mutation]
@@ -167,6 +168,7 @@ def test_the_suite_sees_the_bug(mutation, monkeypatch):
     assert seen(battery(measure)) > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("measure", MEASURES)
 def test_the_battery_is_silent_without_a_bug(measure):
     assert seen(battery(measure)) == 0

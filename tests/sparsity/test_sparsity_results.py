@@ -121,6 +121,7 @@ CASES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_nothing_overlaps_or_is_cut(case):
     table, changes = CASES[case]
