@@ -1,9 +1,9 @@
 # make results     set up .venv and run a study to its figures and report (CONFIG=experiments/... for another one)
 # make test        set up .venv and run all checks
-# make test-quick  the checks of a minute, for who edits: no studies, no browser, no conda, no Slurm
+# make test-quick  the checks of a few minutes, for who edits: no studies, no browser, no conda, no Slurm
 # make archive     pack the finished study of CONFIG into one file (CONTENTS=results or figures for a smaller one)
 # make restore     ARCHIVE=FILE   bring an archived study back into this clone
-# make benchmark   time the similarity engine, shrunk networks and training, and write docs/performance.md
+# make benchmark   time the engine, training, dumps and whole studies, and write docs/performance.md
 # make gpu-check   check and time training on the GPU, if there is one
 # make docs        make the documentation site in docs/_build/html
 # All are safe to repeat: nothing is installed or computed again that is there.

@@ -42,7 +42,7 @@ configfile: ROOT / "config.yaml"
 
 
 # Jobs and files of a large study are millions of objects that stay; Python would look for garbage among them again and
-# again, a quarter of the time that Snakemake takes.
+# again, a tenth of the time that Snakemake takes.
 gc.freeze()
 gc.set_threshold(100_000, 50, 50)
 
