@@ -1,7 +1,7 @@
 import shutil
 
 import pytest
-from pipeline_runs import copy_all
+from pipeline.pipeline_runs import copy_all
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import json
 import os
 import py_compile
 import re
+import select
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def warm():
         env=clean_environment(),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        text=True,
+        bufsize=0,  # what it has answered is never hidden from `select`
         start_new_session=True,
     )
 
@@ -111,23 +111,20 @@ def warm():
 def snakemake(folder, *arguments, **options):
     """Run Snakemake and return its exit status and all that it printed."""
     words, environment = command(folder, *arguments, **options)
+    forking = warm()
     with tempfile.NamedTemporaryFile() as output:
         request = {"folder": str(folder), "words": words, "environment": environment, "output": output.name}
-        warm().stdin.write(json.dumps(request) + "\n")
-        warm().stdin.flush()
-        child = int(warm().stdout.readline())
-        late = threading.Timer(600, os.killpg, (child, signal.SIGKILL))
-        late.start()
+        forking.stdin.write(json.dumps(request).encode() + b"\n")
+        child = int(forking.stdout.readline())
         try:
-            status = int(warm().stdout.readline())
+            if not select.select([forking.stdout], [], [], 600)[0]:
+                raise subprocess.TimeoutExpired(words, 600, Path(output.name).read_text())
         except BaseException:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
-            warm().stdout.readline()
+            forking.stdout.readline()
             raise
-        finally:
-            late.cancel()
-        return status, Path(output.name).read_text()
+        return int(forking.stdout.readline()), Path(output.name).read_text()
 
 
 def kill(process):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from pipeline_runs import DATASET, NOTHING_TO_DO, STUDY, due, run, snakemake
+from pipeline.pipeline_runs import DATASET, NOTHING_TO_DO, STUDY, due, run, snakemake
 
 pytestmark = pytest.mark.slow
 

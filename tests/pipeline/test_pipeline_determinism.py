@@ -6,7 +6,7 @@ import sys
 import time
 
 import pytest
-from pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
+from pipeline.pipeline_runs import STUDY, TINY, assert_same_files, due, job_stats, kill, run, snakemake, start
 
 from prunesim.study.forking import SWITCH
 

@@ -6,7 +6,7 @@ import struct
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline_runs import STUDY, contents, due, job_stats, run, snakemake
+from pipeline.pipeline_runs import STUDY, contents, due, job_stats, run, snakemake
 
 from prunesim.storage.arrays import load_tensors, save_tensors
 

@@ -14,7 +14,7 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 from PIL import Image
-from pipeline_runs import DATASET, STUDY, run
+from pipeline.pipeline_runs import DATASET, STUDY, run
 from safetensors.numpy import load_file
 
 pytestmark = pytest.mark.slow
