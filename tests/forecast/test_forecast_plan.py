@@ -18,9 +18,19 @@ CLUSTER = ["--nodes", "8", "--gpus", "1", "--cores", "16", "--memory", "512"]
 IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"]
 
 
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory):
+    """Return a clone in which no study has run, whatever has in this one."""
+    folder = tmp_path_factory.mktemp("clone")
+    for path in ROOT.iterdir():
+        if path.name != "results":
+            (folder / path.name).symlink_to(path)
+    return folder
+
+
 @pytest.fixture(autouse=True)
-def in_the_clone(monkeypatch):
-    monkeypatch.chdir(ROOT)
+def in_the_clone(clone, monkeypatch):
+    monkeypatch.chdir(clone)
     # Forecasts are the same wherever the tests run.
     monkeypatch.setenv(SWITCH, "0")
 

@@ -10,6 +10,7 @@ Each function takes a `Pair` and returns the derivatives by S_xx, S_yy and S_xy 
 import numpy as np
 
 from prunesim.similarity.linear import cka_linear, leading_count, linear_r2, nbs, pwcca
+from prunesim.similarity.statistics import ROUGH_TOLERANCE
 
 
 def influence(pair, gradients, first_blocks, second_blocks, cross_blocks):
@@ -115,7 +116,8 @@ def _pwcca_gradient(pair):
     p = len(left)
     if left.shape[1] < p:
         # Variates may also turn towards directions that the second network does not have.
-        left = np.linalg.svd(pair.whitened[0], full_matrices=True)[0]
+        known = int((rho > ROUGH_TOLERANCE * rho[0]).sum())
+        left = np.concatenate([left[:, :known], np.linalg.qr(left, mode="complete")[0][:, known:]], axis=1)
     value = pwcca(pair)[0]
     a, b = pair.first.whitening[0] @ left, pair.second.whitening[0] @ right[:count].T
     projections = left.T @ pair.first.loading[0]

@@ -2,8 +2,11 @@
 
 import contextlib
 import os
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+
+NAME = "prunesim"
 
 
 def blas_threads():
@@ -32,16 +35,17 @@ def stream(function, items):
     """Yield ``function(item)`` for each item in order, computed in as many threads as BLAS was given, each with one.
 
     Many products and small decompositions are faster side by side than one after the other with all threads, whose
-    waiting for each other costs most on a busy machine. BLAS is held back by threadpoolctl; without it, or with one
-    thread, the items are done in turn. Results wait for those before them, a few at most.
+    waiting for each other costs most on a busy machine. BLAS is held back by threadpoolctl; without it, with one
+    thread, or in a thread of another call, the items are done in turn. Results wait for those before them, a few at
+    most.
     """
     items = list(items)
-    threads = min(blas_threads(), len(items))
+    threads = 1 if threading.current_thread().name.startswith(NAME) else min(blas_threads(), len(items))
     limits = _one_blas_thread() if threads > 1 else None
     if limits is None:
         yield from map(function, items)
         return
-    with limits, ThreadPoolExecutor(threads) as pool:
+    with limits, ThreadPoolExecutor(threads, NAME) as pool:
         waiting = deque()
         for item in items:
             waiting.append(pool.submit(function, item))
