@@ -270,8 +270,8 @@ class Pair:
     def _exact(self, matrices, correlations):
         """Return how many of a stack, from the first, are decomposed to the last digit.
 
-        Of the halves of a sample only the bias is read, which needs few digits. Small correlations may be 1e-8 off in the
-        mean of many; the singular values of co-moments may all be small beside the first.
+        Of the halves of a sample only the bias is read, which needs few digits. In the mean of many correlations small
+        ones may be 1e-8 off; the singular values of co-moments may all be small beside the first.
         """
         if correlations and min(matrices.shape[1:]) >= WIDE:
             return 0
