@@ -20,6 +20,8 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 # On a terminal the workflow shows one display instead of Snakemake's lines; elsewhere these are kept few.
 FEW_LINES = $(shell test -t 2 && test "$$PRUNESIM_DISPLAY" != 0 && test "$${TERM:-dumb}" != dumb || echo --quiet rules reason host)
 NEEDED_GB = 8
+# Tests wait for half of the time, for Slurm and for what they kill.
+WORKERS ?= $(shell expr 2 \* $(CORES))
 
 .PHONY: help results archive restore test test-quick lint docs benchmark gpu-check clean
 
@@ -43,10 +45,10 @@ restore: .venv/installed
 
 test: lint
 	@echo "== Tests"
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 test-quick: .venv/installed-dev
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 -m "not slow"
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(CORES) -m "not slow"
 
 benchmark: .venv/installed-dev
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md

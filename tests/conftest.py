@@ -1,6 +1,7 @@
 """Settings that all tests share, and the study that several of them start from."""
 
 import fcntl
+import itertools
 import os
 import shutil
 import tempfile
@@ -19,6 +20,8 @@ settings.load_profile("prunesim")
 MEMORY = Path("/dev/shm")  # Linux' file system in memory
 ROOM = 8e9  # bytes; all tests together leave about 2 GB
 IN_MEMORY = pytest.StashKey()
+# The longest first. Slurm's are done by one worker, which waits for most of the time.
+LONGEST = ("slurm", "faults", "conda", "pipeline", "networks")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -89,10 +92,20 @@ def finished(made_once):
     return made_once("a clone's $HOME & more", lambda clone: run(copy_source(REPOSITORY, clone)))
 
 
-def pytest_collection_modifyitems(items):
-    """Begin with the tests on Slurm: one worker does them all, for longer than any other suite takes."""
-    slurm = REPOSITORY / "tests/slurm"
-    items.sort(key=lambda item: not item.path.is_relative_to(slurm))
+def pytest_collection_modifyitems(config, items):
+    """Deal what takes longest to the beginnings of the workers' shares, so that none is left alone with it at the end.
+
+    A worker begins with an equal share of the tests in their order, and takes from the ends of others' when it is done.
+    """
+    workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    suites = [[item for item in items if item.path.is_relative_to(REPOSITORY / "tests" / name)] for name in LONGEST]
+    long = set().union(*suites)
+    rest = iter([item for item in items if item not in long])
+    dealt = []
+    for worker in range(workers):
+        begun = list(itertools.chain.from_iterable(suites[worker::workers]))
+        dealt += [*begun, *itertools.islice(rest, max(0, len(items) // workers - len(begun)))]
+    items[:] = [*dealt, *rest]
 
 
 @pytest.hookimpl(trylast=True)

@@ -93,11 +93,9 @@ def assert_nothing_is_due(folder, *arguments, **options):
     assert NOTHING_TO_DO in printed
 
 
-def test_a_second_run_runs_nothing(conda_study, conda):
+def test_a_second_run_runs_nothing_nor_does_one_without_conda(conda_study, conda):
+    # One after the other: they lock the same folder.
     assert_nothing_is_due(conda_study, "--use-conda", conda=conda)
-
-
-def test_without_conda_nothing_runs_again(conda_study):
     assert_nothing_is_due(conda_study)
 
 

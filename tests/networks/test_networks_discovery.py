@@ -5,7 +5,7 @@ import json
 import subprocess
 
 import pytest
-from pipeline.pipeline_runs import REPOSITORY, copy_source, due, run, snakemake
+from pipeline.pipeline_runs import REPOSITORY, copy_all, copy_source, due, run, snakemake
 
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
@@ -38,9 +38,16 @@ def project(folder, net=NET, overlay=OVERLAY):
     return folder
 
 
+@pytest.fixture(scope="module")
+def found(made_once):
+    """Return a clone in which the layers of the network were found. No test may change it."""
+    return made_once("layers found", lambda folder: read(project(folder)))
+
+
 @pytest.fixture
-def clone(tmp_path):
-    return project(tmp_path)
+def clone(found, tmp_path):
+    """Return a copy of it."""
+    return copy_all(found, tmp_path / "clone")
 
 
 def read(clone, *assignments, **options):
@@ -55,7 +62,8 @@ def forbidden(*arguments, **options):
     raise AssertionError("the network is run again")
 
 
-def test_layers_and_the_output_layer_are_found_once(clone, monkeypatch):
+def test_layers_and_the_output_layer_are_found_once(tmp_path, monkeypatch):
+    clone = project(tmp_path)
     config = read(clone)
     assert config["network"]["layers"] == [
         {"name": "1", "output": "1", "kind": "relu", "shape": [4, 6, 6]},
@@ -84,11 +92,12 @@ def test_layers_and_the_output_layer_are_found_once(clone, monkeypatch):
     ],
 )
 def test_they_are_found_again_when_something_has_changed(clone, change, monkeypatch):
-    read(clone)
-    change(clone)
     runs = []
     real = subprocess.run
     monkeypatch.setattr(subprocess, "run", lambda *values, **options: runs.append(1) or real(*values, **options))
+    read(clone)
+    assert len(runs) == 0
+    change(clone)
     read(clone)
     read(clone)
     assert len(runs) == 1
@@ -112,8 +121,8 @@ def test_a_list_selects_and_renames(clone):
         ("['my*']", ["my_answer"]),
     ],
 )
-def test_activations_layers_decides_what_is_dumped(clone, words, names):
-    config = read(clone, f"activations={{layers: {words}}}", "comparison={layers: all}")
+def test_activations_layers_decides_what_is_dumped(found, words, names):
+    config = read(found, f"activations={{layers: {words}}}", "comparison={layers: all}")
     assert [layer["name"] for layer in config["network"]["layers"]] == names
 
 
@@ -133,9 +142,9 @@ def test_activations_layers_decides_what_is_dumped(clone, words, names):
         ("network={arguments: {depth: 1}}", r"^network.name: .* unexpected keyword argument 'depth'"),
     ],
 )
-def test_what_the_network_does_not_have_is_refused(clone, assignment, sentence):
+def test_what_the_network_does_not_have_is_refused(found, assignment, sentence):
     with pytest.raises(PrunesimError, match=sentence):
-        read(clone, assignment)
+        read(found, assignment)
 
 
 DROPOUT = NET.replace("act(), nn.Flatten()", "act(), Drop(), nn.Flatten()") + (

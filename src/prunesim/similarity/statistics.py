@@ -18,6 +18,8 @@ RANK_TOLERANCE = 1e-12
 EPSILON = np.finfo(np.float64).eps
 # Singular values below this share of the largest are rounding noise where they are roots of eigenvalues of a square.
 ROUGH_TOLERANCE = 1e-7
+# Triangles smaller than this are inverted as they are.
+TRIANGLE = 32
 # Squares below this have lost digits.
 DENORMAL = np.finfo(np.float64).tiny / EPSILON
 
@@ -316,9 +318,15 @@ def _each(function, matrices):
 
 
 def _inverse_of_triangle(lower):
-    from scipy.linalg.lapack import dtrtri
-
-    return dtrtri(lower, lower=1)[0]
+    """Return the inverse of a lower triangle, by halves: nearly all of it products, where NumPy takes it for full."""
+    half = len(lower) // 2
+    if half < TRIANGLE:
+        return np.linalg.inv(lower)
+    first, last = (_inverse_of_triangle(part) for part in (lower[:half, :half], lower[half:, half:]))
+    inverse = np.zeros_like(lower)
+    inverse[:half, :half], inverse[half:, half:] = first, last
+    inverse[half:, :half] = -last @ lower[half:, :half] @ first
+    return inverse
 
 
 def _smaller_square(matrices):
