@@ -21,7 +21,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 FEW_LINES = $(shell test -t 2 && test "$$PRUNESIM_DISPLAY" != 0 && test "$${TERM:-dumb}" != dumb || echo --quiet rules reason host)
 NEEDED_GB = 8
 # Tests wait for half of the time, for Slurm and for what they kill.
-WORKERS ?= $(shell expr 2 \* $(CORES))
+WORKERS ?= $(shell echo $$((2 * $(CORES) < 8 ? 2 * $(CORES) : 8)))
 
 .PHONY: help results archive restore test test-quick lint docs benchmark gpu-check clean
 
@@ -50,7 +50,7 @@ test: lint
 test-quick: .venv/installed-dev
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(CORES) -m "not slow"
 
-benchmark: .venv/installed-dev
+benchmark: .venv/installed-benchmark
 	@$(BIN)/python benchmarks/similarity.py --output docs/performance.md
 	@$(BIN)/python benchmarks/structured.py --output docs/performance.md
 	@$(BIN)/python benchmarks/training.py --output docs/performance.md
@@ -85,6 +85,11 @@ clean:
 .venv/installed-dev: requirements-dev.txt .venv/installed
 	@echo "== Installing what the tests need into .venv"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+.venv/installed-benchmark: benchmarks/requirements.txt .venv/installed
+	@echo "== Installing what the benchmarks need into .venv"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r benchmarks/requirements.txt -c constraints.txt
 	@touch $@
 
 .venv/bin/python:
