@@ -20,7 +20,7 @@ SNAKEMAKE = $(BIN)/snakemake --cores $(CORES) --configfile $(CONFIG)
 # On a terminal the workflow shows one display instead of Snakemake's lines; elsewhere these are kept few.
 FEW_LINES = $(shell test -t 2 && test "$$PRUNESIM_DISPLAY" != 0 && test "$${TERM:-dumb}" != dumb || echo --quiet rules reason host)
 NEEDED_GB = 8
-# Tests wait for half of the time, for Slurm and for what they kill.
+# Some tests wait, for Slurm and for what they kill: two workers keep a core busy.
 WORKERS ?= $(shell echo $$((2 * $(CORES) < 8 ? 2 * $(CORES) : 8)))
 
 .PHONY: help results archive restore test test-quick lint docs benchmark gpu-check clean
