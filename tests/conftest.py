@@ -98,12 +98,12 @@ def pytest_collection_modifyitems(config, items):
     A worker begins with an equal share of the tests in their order, and takes from the ends of others' when it is done.
     """
     workers = getattr(config, "workerinput", {"workercount": 1})["workercount"]
-    suites = [[item for item in items if item.path.is_relative_to(REPOSITORY / "tests" / name)] for name in LONGEST]
-    long = set().union(*suites)
-    rest = iter([item for item in items if item not in long])
-    dealt = []
+    suites, others = {name: [] for name in LONGEST}, []
+    for item in items:
+        suites.get(item.path.parent.name, others).append(item)
+    rest, dealt = iter(others), []
     for worker in range(workers):
-        begun = list(itertools.chain.from_iterable(suites[worker::workers]))
+        begun = [item for name in LONGEST[worker::workers] for item in suites[name]]
         dealt += [*begun, *itertools.islice(rest, max(0, len(items) // workers - len(begun)))]
     items[:] = [*dealt, *rest]
 

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 
 import pytest
-from forecast_study import MACHINE, ROOT, config, jobs
+from forecast_study import MACHINE, config, jobs, linked
 from pipeline.pipeline_runs import job_stats
 
 from prunesim.forecast.costs import FORKED_START_UP, SNAKEMAKE, START_UP
@@ -50,8 +50,7 @@ CASES = {
 
 def snakemake_jobs(folder, assignments):
     """Return how many jobs of each rule a dry run lists for a study of which nothing is there."""
-    for name in ("Snakefile", "config.yaml", "workflow", "profiles", "envs", "src"):
-        (folder / name).symlink_to(ROOT / name)
+    linked(folder)
     unwanted = ("PYTHON", "SNAKEMAKE")
     environment = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     command = [os.path.join(os.path.dirname(sys.executable), "snakemake"), "--dry-run", "--quiet", "rules"]

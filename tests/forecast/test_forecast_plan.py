@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 import pytest
-from forecast_study import ROOT, config
+from forecast_study import ROOT, config, linked
 
 from prunesim.cli import main
 from prunesim.errors import PrunesimError
@@ -20,12 +20,7 @@ IMAGENET = ["--images", "1281167", "--test-images", "50000", "--classes", "1000"
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory):
-    """Return a clone in which no study has run, whatever has in this one."""
-    folder = tmp_path_factory.mktemp("clone")
-    for path in ROOT.iterdir():
-        if path.name != "results":
-            (folder / path.name).symlink_to(path)
-    return folder
+    return linked(tmp_path_factory.mktemp("clone"))
 
 
 @pytest.fixture(autouse=True)

@@ -114,8 +114,12 @@ class Network:
 
         The correlation matrix, not the covariance: rank and CCA then do not depend on the units of a neuron.
         """
+        return _cut(*_each(np.linalg.eigh, self._correlations()))
+
+    def _correlations(self):
+        """(stack, p, p): correlations of the neurons, 0 for dead ones."""
         inverse = _inverse(self.scale)
-        return _cut(*_each(np.linalg.eigh, self.comoment * inverse[:, :, None] * inverse[:, None, :]))
+        return self.comoment * inverse[:, :, None] * inverse[:, None, :]
 
     @cached_property
     def rank(self):
@@ -146,8 +150,7 @@ class Network:
 
         Canonical correlations do not depend on which whitening it is.
         """
-        inverse = _inverse(self.scale)
-        correlations = self.comoment * inverse[:, :, None] * inverse[:, None, :]
+        correlations = self._correlations()
         # A dead neuron is a direction by itself, which its scale of 0 takes out again.
         np.einsum("bii->bi", correlations)[:] = 1
         try:
@@ -158,7 +161,7 @@ class Network:
         # The largest eigenvalue is at most the trace, the smallest at least 1 / |L^-1|^2.
         if self.width * np.einsum("bij,bij->b", inverted, inverted).max() > 0.1 / RANK_TOLERANCE:
             return None
-        whitening = inverse[:, :, None] * inverted.transpose(0, 2, 1)
+        whitening = _inverse(self.scale)[:, :, None] * inverted.transpose(0, 2, 1)
         return self.live.sum(axis=1), whitening, lower.transpose(0, 2, 1) * self.scale[:, None, :]
 
     @cached_property
